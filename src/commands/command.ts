@@ -1,0 +1,33 @@
+/** What a command needs from the process it runs in. */
+export type Surroundings = {
+  env: Record<string, string | undefined>
+  cwd: string
+  /** Whether a person reads stderr. */
+  isTerminal: boolean
+  /** One line to stdout. */
+  print(line: string): void
+  /** One line to stderr. */
+  complain(line: string): void
+}
+
+export type Call = Surroundings & {
+  /** What follows the command's name. */
+  operands: string[]
+}
+
+/** 0 fine, 1 failed, 2 bad usage, 78 bad configuration. */
+export type ExitCode = 0 | 1 | 2 | 78
+
+/** Resolves when the command is done. May throw a `ConfigError`; whatever else it throws is shown and ends with 1. */
+type Run = (call: Call) => Promise<ExitCode>
+
+export type Command = {
+  name: string
+  /** One line for the list of commands. */
+  summary: string
+  /** What follows the command's name, as help shows it; empty when nothing may follow. */
+  operands: string
+  /** What `--help` of the command says below its usage. */
+  help: string
+  run: Run
+}

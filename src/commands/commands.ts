@@ -1,0 +1,33 @@
+import type { Command } from './command.ts'
+
+/** Every command that is offered. What a command needs is loaded when it runs, so that help is quick. */
+export const commands: readonly Command[] = [
+  {
+    name: 'serve',
+    summary: 'Serve the proxy and the dashboard (the default)',
+    operands: '',
+    help: `Listens on CODEX_LB_HOST and CODEX_LB_PORT (http://127.0.0.1:2455 unless set) and prints one line when it
+accepts requests. SIGTERM or SIGINT lets running answers finish, for at most CODEX_LB_DRAIN_SECONDS; a second
+signal ends at once.`,
+    run: async (call) => (await import('./serve.ts')).serve(call),
+  },
+  {
+    name: 'import',
+    summary: 'Add accounts from auth.json files',
+    operands: 'FILE…|DIR…',
+    help: `Reads auth.json files of the Codex CLI (one login, or a list of them) and of OpenCode. Of a directory, every
+*.json file in it is read, without its subdirectories. A known account gets the new tokens and keeps the rest.
+Ends with 1 when anything was rejected; everything else is imported nevertheless.`,
+    run: async (call) => (await import('./import.ts')).importAccounts(call),
+  },
+  {
+    name: 'demo',
+    summary: 'Look around with fake accounts and a simulated upstream',
+    operands: '',
+    help: 'Runs the real product against a simulator. Nothing is sent out, and your data directory is not touched.',
+    run: async (call) => (await import('./demo.ts')).demo(call),
+  },
+]
+
+/** Names that are reserved for commands to come. */
+export const plannedCommands = ['setup', 'doctor', 'backup', 'restore', 'migrate-from-codex-lb', 'reset-password']

@@ -1,0 +1,4 @@
+import { Settings } from '../domain/settings.ts'
+
+/** A change names only what it changes; a name that is no setting is an error. */
+export const SettingsChange = Settings.partial().strict()

@@ -1,0 +1,58 @@
+import type { TokenUsage } from './request.ts'
+
+/** USD per million tokens: input, cached input, output. */
+type Rates = readonly [input: number, cached: number, output: number]
+type Price = { standard: Rates; priority?: Rates; flex?: Rates; long?: Rates }
+
+/** Input beyond this many tokens is billed at the long-context rates, where a model has them. */
+const longContextTokens = 272_000
+
+/** API list prices, for an estimate: a subscription is not billed this way. Matched by the longest slug that begins the model's name. */
+const prices: Record<string, Price> = {
+  'gpt-5.6-sol': { standard: [5, 0.5, 30], priority: [10, 1, 60], flex: [2.5, 0.25, 15], long: [10, 1, 45] },
+  'gpt-5.6-terra': { standard: [2, 0.2, 12], priority: [4, 0.4, 24], flex: [1, 0.1, 6], long: [4, 0.4, 18] },
+  'gpt-5.6-luna': {
+    standard: [0.2, 0.02, 1.2],
+    priority: [0.4, 0.04, 2.4],
+    flex: [0.1, 0.01, 0.6],
+    long: [0.4, 0.04, 1.8],
+  },
+  'gpt-5.6': { standard: [5, 0.5, 30], priority: [10, 1, 60], flex: [2.5, 0.25, 15], long: [10, 1, 45] },
+  'gpt-5.5-pro': { standard: [30, 30, 180], flex: [15, 15, 90] },
+  'gpt-5.5': { standard: [5, 0.5, 30], priority: [12.5, 1.25, 75], flex: [2.5, 0.25, 15] },
+  'gpt-5.4-pro': { standard: [30, 30, 180], flex: [15, 15, 90], long: [60, 60, 270] },
+  'gpt-5.4-mini': { standard: [0.75, 0.075, 4.5], flex: [0.375, 0.0375, 2.25] },
+  'gpt-5.4-nano': { standard: [0.2, 0.02, 1.25], flex: [0.1, 0.01, 0.625] },
+  'gpt-5.4': { standard: [2.5, 0.25, 15], priority: [5, 0.5, 30], flex: [1.25, 0.125, 7.5], long: [5, 0.5, 22.5] },
+  'gpt-5.3': { standard: [1.75, 0.175, 14] },
+  'gpt-5.3-codex': { standard: [1.75, 0.175, 14], priority: [3.5, 0.35, 28] },
+  'gpt-5.2': { standard: [1.75, 0.175, 14], priority: [3.5, 0.35, 28], flex: [0.875, 0.0875, 7] },
+  'gpt-5.1-codex-mini': { standard: [0.25, 0.025, 2] },
+  'gpt-5.1': { standard: [1.25, 0.125, 10], priority: [2.5, 0.25, 20], flex: [0.625, 0.0625, 5] },
+  'gpt-5-codex': { standard: [1.25, 0.125, 10], priority: [2.5, 0.25, 20] },
+  'gpt-5': { standard: [1.25, 0.125, 10], priority: [2.5, 0.25, 20], flex: [0.625, 0.0625, 5] },
+}
+/** `gpt-5` must not price `gpt-50`: a slug ends at the end of the name or at a dash. */
+const slugsLongestFirst = Object.keys(prices).sort((a, b) => b.length - a.length)
+
+/** What a turn would have cost at list price, in millionths of a dollar; null for a model without a known price. */
+export function costMicroUsd(model: string, serviceTier: string | null, usage: TokenUsage): number | null {
+  const name = model.toLowerCase()
+  const slug = slugsLongestFirst.find((one) => name === one || name.startsWith(`${one}-`))
+  const price = slug === undefined ? undefined : prices[slug]
+  if (price === undefined) return null
+  const [input, cachedRate, output] = ratesFor(price, serviceTier, usage.input)
+  const cached = Math.min(usage.cached, usage.input)
+  // Dollars per million tokens times tokens is millionths of a dollar.
+  return Math.round((usage.input - cached) * input + cached * cachedRate + usage.output * output)
+}
+
+function ratesFor(price: Price, tier: string | null, inputTokens: number): Rates {
+  const isLong = inputTokens > longContextTokens
+  if ((tier === 'priority' || tier === 'fast') && price.priority) return price.priority
+  if (tier === 'flex' && price.flex) {
+    const [input, cached, output] = price.flex
+    return isLong && price.long ? [input * 2, cached * 2, output * 1.5] : price.flex
+  }
+  return isLong && price.long ? price.long : price.standard
+}

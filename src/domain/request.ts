@@ -1,0 +1,59 @@
+/** An object that exists on one account only. Whoever names it must be served by that account. */
+export type OwnedKind = 'response' | 'file' | 'turn_state'
+export type OwnedObject = { kind: OwnedKind; id: string }
+
+/** One request as routing sees it. */
+export type Ask = {
+  requestId: string
+  model: string
+  effort: string | null
+  serviceTier: string | null
+  /** Whether the client wants a stream. */
+  stream: boolean
+  /** Soft affinity, strongest first: thread, session, prompt cache key. */
+  affinityKeys: string[]
+  /** Objects that pin the request to their account. */
+  owned: OwnedObject[]
+  sessionId: string | null
+  threadId: string | null
+}
+
+/** Tokens of one turn. `cached` is part of `input`, `reasoning` is part of `output`. */
+export type TokenUsage = { input: number; cached: number; output: number; reasoning: number }
+
+/** One try on one account, in order; the last one gave the answer. */
+export type Attempt = { accountId: string; verdict: string; code: string | null; status: number | null; atMs: number }
+
+export type Outcome = 'success' | 'error' | 'cancelled'
+
+/** One request as the log keeps it. Durations in ms from the arrival of the request. No prompt, no answer. */
+export type RequestRecord = {
+  /** Ours, unique. */
+  id: string
+  /** What both sides call the request; a client that sends one of its own may send it again. */
+  requestId: string
+  atMs: number
+  route: string
+  model: string | null
+  effort: string | null
+  serviceTier: string | null
+  accountId: string | null
+  keyId: string | null
+  status: Outcome
+  httpStatus: number
+  errorCode: string | null
+  errorMessage: string | null
+  usage: TokenUsage | null
+  /** Estimate at API list prices in millionths of a dollar; null when the model has no known price. */
+  costMicroUsd: number | null
+  firstTokenMs: number | null
+  totalMs: number
+  transport: 'sse' | 'json'
+  client: string | null
+  sessionId: string | null
+  threadId: string | null
+  responseId: string | null
+  attempts: Attempt[]
+  /** The routing decision of the last attempt, kept as it was made. */
+  decision: unknown
+}

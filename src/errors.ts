@@ -1,0 +1,112 @@
+/** Every error a caller can meet: its HTTP status, its type on OpenAI-shaped routes, and the sentence a person reads. */
+const errors = {
+  invalid_request: { status: 400, type: 'invalid_request_error', message: 'The request is not valid.' },
+  invalid_auth_json: { status: 400, type: 'invalid_request_error', message: 'The file is not a usable auth.json.' },
+  previous_response_not_found: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'The previous response is not available any more; send the whole conversation instead.',
+  },
+  authentication_required: { status: 401, type: 'authentication_error', message: 'This address is not let in.' },
+  forbidden_host: { status: 403, type: 'permission_error', message: 'This Host name is not served.' },
+  forbidden_origin: { status: 403, type: 'permission_error', message: 'Requests from other web sites are refused.' },
+  not_found: { status: 404, type: 'invalid_request_error', message: 'There is nothing here.' },
+  account_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no account with this id.' },
+  model_not_found: { status: 404, type: 'invalid_request_error', message: 'No account offers this model.' },
+  method_not_allowed: { status: 405, type: 'invalid_request_error', message: 'This method is not offered here.' },
+  request_timeout: { status: 408, type: 'invalid_request_error', message: 'The request body did not arrive in time.' },
+  duplicate_identity_conflict: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'The file fits more than one stored account and cannot be merged.',
+  },
+  account_state_transition_invalid: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'The account cannot change to this state from the one it is in.',
+  },
+  payload_too_large: { status: 413, type: 'invalid_request_error', message: 'The request body is too large.' },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error', message: 'The content type is not accepted.' },
+  websocket_unavailable: {
+    status: 426,
+    type: 'invalid_request_error',
+    message: 'Use HTTP: WebSockets are not offered.',
+  },
+  usage_limit_reached: { status: 429, type: 'usage_limit_reached', message: 'The usage limit has been reached' },
+  internal_error: { status: 500, type: 'server_error', message: 'Something went wrong on this server.' },
+  upstream_error: { status: 502, type: 'server_error', message: 'The upstream did not give a usable answer.' },
+  stream_incomplete: { status: 502, type: 'server_error', message: 'The upstream ended the answer early.' },
+  owner_unavailable: {
+    status: 503,
+    type: 'server_error',
+    message: 'The only account that can serve this request is not available.',
+  },
+  no_accounts: { status: 503, type: 'server_error', message: 'No account can serve this request now.' },
+  upstream_unavailable: { status: 503, type: 'server_error', message: 'The upstream cannot be reached.' },
+  overloaded: { status: 503, type: 'server_error', message: 'This server has too much in hand; try again soon.' },
+  shutting_down: { status: 503, type: 'server_error', message: 'This server is shutting down.' },
+} as const satisfies Record<string, { status: number; type: string; message: string }>
+
+export type ErrorCode = keyof typeof errors
+
+/** One wrong field: where, and how to mend it. */
+type FieldFault = { path: string; message: string }
+
+export type ErrorDetails = {
+  /** Replaces the table's sentence. */
+  message?: string
+  /** The request field at fault, dotted. */
+  param?: string
+  fields?: FieldFault[]
+  /** Seconds until a retry makes sense; becomes `Retry-After`. */
+  retryAfterSeconds?: number
+  /** For `usage_limit_reached`: when the first account is usable again, epoch ms, and its plan. */
+  resetsAtMs?: number | null
+  plan?: string
+}
+
+/** The one error type that may reach a caller. Anything else is a bug and becomes a 500 without a message. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+  constructor(code: ErrorCode, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(details.message ?? errors[code].message, options)
+    this.name = 'AppError'
+    this.code = code
+    this.details = details
+  }
+  get status(): number {
+    return errors[this.code].status
+  }
+}
+
+/** The envelope of `/v1` and `/backend-api`. A spent pool takes the upstream's own shape, which Codex turns into its limit message. */
+export function openAiBody(error: AppError, nowMs: number): unknown {
+  const { type } = errors[error.code]
+  if (error.code !== 'usage_limit_reached') {
+    return { error: { message: error.message, type, code: error.code, param: error.details.param ?? null } }
+  }
+  const { resetsAtMs = null, plan } = error.details
+  return {
+    error: {
+      type,
+      code: error.code,
+      message: error.message,
+      param: null,
+      ...(plan === undefined ? {} : { plan_type: plan }),
+      ...(resetsAtMs === null
+        ? {}
+        : {
+            resets_at: Math.ceil(resetsAtMs / 1000),
+            resets_in_seconds: Math.max(0, Math.ceil((resetsAtMs - nowMs) / 1000)),
+          }),
+    },
+  }
+}
+
+/** The envelope of `/api`. */
+export function dashboardBody(error: AppError, requestId: string): unknown {
+  const { fields, param } = error.details
+  const details = fields ?? (param === undefined ? undefined : [{ path: param, message: error.message }])
+  return { error: { code: error.code, message: error.message, requestId, ...(details ? { details } : {}) } }
+}

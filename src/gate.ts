@@ -1,0 +1,93 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import ipaddr from 'ipaddr.js'
+import { AppError } from './errors.ts'
+
+/** Who may use a route. Every route declares one; there is no default. */
+export type Access = 'public' | 'local'
+
+export type GateRules = {
+  /** Peers whose `X-Forwarded-For` is believed. */
+  trustedProxies: readonly (readonly [ipaddr.IPv4 | ipaddr.IPv6, number])[]
+  /** Host names that are answered, beside localhost and plain addresses. Lower case. */
+  hosts: ReadonlySet<string>
+}
+
+/** What the gate looks at. `peer` is the socket's remote address. */
+export type Visitor = { peer: string | undefined; headers: IncomingHttpHeaders }
+
+/**
+ * The one gate in front of every route. @throws AppError `forbidden_host`, `forbidden_origin` or
+ * `authentication_required`
+ */
+export function admit(visitor: Visitor, access: Access, rules: GateRules): void {
+  checkHost(visitor.headers.host, rules)
+  if (access === 'public') return
+  checkOrigin(visitor.headers, rules)
+  if (!isLocal(visitor, rules)) {
+    const message =
+      'Only this machine is let in so far: sign-in and API keys are not available yet. ' +
+      'Reach it through an SSH tunnel to 127.0.0.1, or run it where the client runs.'
+    throw new AppError('authentication_required', { message })
+  }
+}
+
+/**
+ * True when the request began on this machine. A forwarded header makes a request remote unless the peer is a trusted
+ * proxy, so that a reverse proxy on this machine cannot pass strangers off as local.
+ */
+function isLocal({ peer, headers }: Visitor, { trustedProxies }: GateRules): boolean {
+  const address = parse(peer)
+  if (address === null) return false
+  const forwarded = headers['x-forwarded-for'] ?? headers.forwarded ?? headers['x-real-ip']
+  if (forwarded === undefined) return isLoopback(address)
+  const trusts = (one: ipaddr.IPv4 | ipaddr.IPv6) =>
+    trustedProxies.some(
+      ([range, bits]) => range.kind() === one.kind() && one.match([range, bits] as [ipaddr.IPv4, number]),
+    )
+  if (!trusts(address)) return false
+  const hops = String(headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((hop) => parse(hop.trim()))
+  // The last hop that no trusted proxy vouches for is the client; what stands before it is hearsay.
+  const client = hops.findLast((hop) => hop === null || !trusts(hop))
+  return client != null && isLoopback(client)
+}
+
+/** A name that somebody else's DNS controls could point here; localhost and plain addresses could not. */
+function checkHost(host: string | undefined, { hosts }: GateRules): void {
+  const name = hostName(host)
+  if (name === 'localhost' || name.endsWith('.localhost') || ipaddr.isValid(name) || hosts.has(name)) return
+  const message = `The Host name "${name}" is not served here. Add it to CODEX_LB_ALLOWED_HOSTS if it is yours.`
+  throw new AppError('forbidden_host', { message })
+}
+
+/** A web page of another site must not act through its visitor's browser. Programs send neither of these headers. */
+function checkOrigin(headers: IncomingHttpHeaders, rules: GateRules): void {
+  const site = headers['sec-fetch-site']
+  const { origin } = headers
+  const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none'
+  if (foreignSite || (origin !== undefined && !isOwnOrigin(origin, headers.host, rules))) {
+    throw new AppError('forbidden_origin')
+  }
+}
+
+function isOwnOrigin(origin: string, host: string | undefined, { hosts }: GateRules): boolean {
+  if (!URL.canParse(origin)) return false
+  const url = new URL(origin)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return false
+  return url.host === host?.toLowerCase() || hosts.has(url.hostname)
+}
+
+function hostName(host: string | undefined): string {
+  const url = `http://${host ?? ''}`
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : ''
+}
+
+/** IPv4 inside IPv6 counts as the IPv4 that it is. */
+function parse(address: string | undefined): ipaddr.IPv4 | ipaddr.IPv6 | null {
+  return address !== undefined && ipaddr.isValid(address) ? ipaddr.process(address) : null
+}
+
+function isLoopback(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  return address.range() === 'loopback'
+}

@@ -1,0 +1,70 @@
+import type { Clock } from './clock.ts'
+
+/** Collects values in memory and writes them in batches, so that whoever has something to say never waits for a disk. */
+export type WriteBehind<T> = {
+  push(value: T): void
+  /** Resolves when everything pushed before the call is written, or rejects with the write's error. */
+  flush(): Promise<void>
+  /** How many values wait. */
+  waiting(): number
+  /** How many values were given up because the writer could not keep up. */
+  dropped(): number
+}
+
+export type WriteBehindOptions<T> = {
+  clock: Clock
+  write: (batch: T[]) => Promise<void>
+  onError: (error: unknown) => void
+  everyMs?: number
+  batchSize?: number
+  /** Beyond this many waiting values the oldest are dropped. */
+  limit?: number
+}
+
+export function createWriteBehind<T>(options: WriteBehindOptions<T>): WriteBehind<T> {
+  const { clock, write, onError, everyMs = 200, batchSize = 100, limit = 20_000 } = options
+  let waiting: T[] = []
+  let dropped = 0
+  let writing: Promise<void> | null = null
+  let scheduled = false
+
+  /** Values leave the queue only after they were written: a failed write loses nothing. */
+  const drain = async () => {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, batchSize)
+      const droppedBefore = dropped
+      await write(batch)
+      waiting = waiting.slice(Math.max(0, batch.length - (dropped - droppedBefore)))
+    }
+  }
+  const flush = (): Promise<void> => {
+    writing ??= drain().finally(() => {
+      writing = null
+    })
+    return writing
+  }
+  const schedule = () => {
+    if (scheduled) return
+    scheduled = true
+    clock.after(everyMs, () => {
+      scheduled = false
+      flush().catch((error) => {
+        onError(error)
+        schedule()
+      })
+    })
+  }
+  return {
+    push(value) {
+      waiting.push(value)
+      if (waiting.length > limit) {
+        waiting.shift()
+        dropped++
+      }
+      schedule()
+    },
+    flush,
+    waiting: () => waiting.length,
+    dropped: () => dropped,
+  }
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// Nothing may be imported here: an older Node must reach the message below, not stumble over a module it cannot load.
+const { node } = process.versions
+
+if (Number.parseInt(node, 10) < 24) {
+  process.stderr.write(`codex-lb needs Node.js 24 or newer; this is ${node}. See https://nodejs.org/en/download\n`)
+  process.exitCode = 1
+} else {
+  const { runCommandLine } = await import('./commands/command-line.ts')
+  process.exitCode = await runCommandLine(process.argv.slice(2), {
+    env: process.env,
+    cwd: process.cwd(),
+    isTerminal: process.stderr.isTTY === true,
+    print: (line) => process.stdout.write(`${line}\n`),
+    complain: (line) => process.stderr.write(`${line}\n`),
+  })
+}
+
+export {}

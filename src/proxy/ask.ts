@@ -1,0 +1,145 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Ask, OwnedObject } from '../domain/request.ts'
+import { AppError } from '../errors.ts'
+import { ScanError, type Span, scanObject } from './scan.ts'
+
+const wanted = new Set([
+  'model',
+  'input',
+  'instructions',
+  'stream',
+  'reasoning',
+  'service_tier',
+  'prompt_cache_key',
+  'previous_response_id',
+  'conversation',
+  'store',
+])
+
+/** `isNative`: the body is already of the form that the upstream takes, so its bytes can be sent as they are. */
+export type Asked = { ask: Ask; isNative: boolean }
+
+/** Pick from headers and body the little that routing needs. Nothing is changed. @throws AppError naming the field */
+export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: string): Asked {
+  const values = scan(bytes)
+  const read = (key: string): unknown => valueAt(bytes, values.get(key), key)
+  const text = (key: string): string | null => {
+    const value = read(key) ?? null
+    if (value === null || typeof value === 'string') return value
+    throw invalid(key, `"${key}" must be text.`)
+  }
+  const model = text('model')
+  if (model === null || model.trim() === '') throw invalid('model', '"model" is missing: name the model to use.')
+  if (model.length > 200) throw invalid('model', '"model" is too long.')
+  const inputIsList = checkInput(bytes, values.get('input'))
+  text('instructions')
+  const stream = read('stream') ?? false
+  if (typeof stream !== 'boolean') throw invalid('stream', '"stream" must be true or false.')
+  const reasoning = read('reasoning') ?? null
+  if (reasoning !== null && (typeof reasoning !== 'object' || Array.isArray(reasoning))) {
+    throw invalid('reasoning', '"reasoning" must be an object.')
+  }
+  const previous = text('previous_response_id')
+  if (previous !== null && values.has('conversation') && read('conversation') != null) {
+    throw invalid('previous_response_id', 'Give either "previous_response_id" or "conversation", not both.')
+  }
+  const effort = reasoning && 'effort' in reasoning && typeof reasoning.effort === 'string' ? reasoning.effort : null
+  const identity = identityOf(headers)
+  const cacheKey = text('prompt_cache_key')
+  const ask: Ask = {
+    requestId,
+    model,
+    effort,
+    serviceTier: text('service_tier'),
+    stream,
+    affinityKeys: affinityKeys(identity, cacheKey),
+    owned: ownedBy(bytes, headers, previous),
+    ...identity,
+  }
+  return { ask, isNative: inputIsList && stream && read('store') === false }
+}
+
+function scan(bytes: Buffer): Map<string, Span> {
+  if (bytes.length === 0)
+    throw new AppError('invalid_request', { message: 'The request body is empty; send a JSON object.' })
+  try {
+    return scanObject(bytes, wanted)
+  } catch (error) {
+    if (!(error instanceof ScanError)) throw error
+    throw new AppError(
+      'invalid_request',
+      { message: `The request body is not a JSON object: ${error.message}.` },
+      { cause: error },
+    )
+  }
+}
+
+function valueAt(bytes: Buffer, span: Span | undefined, key: string): unknown {
+  if (span === undefined) return undefined
+  try {
+    return JSON.parse(bytes.toString('utf8', span.from, span.to))
+  } catch (error) {
+    throw new AppError('invalid_request', { message: `"${key}" is not valid JSON.`, param: key }, { cause: error })
+  }
+}
+
+/** The largest part of the body is only looked at from outside. True for a list. */
+function checkInput(bytes: Buffer, span: Span | undefined): boolean {
+  const first = span === undefined ? '' : String.fromCharCode(bytes[span.from] ?? 0)
+  if (first === '"' || first === '[') return first === '['
+  throw invalid('input', '"input" is missing: give text, or a list of input items.')
+}
+
+function invalid(param: string, message: string): AppError {
+  return new AppError('invalid_request', { message, param })
+}
+
+type Identity = { sessionId: string | null; threadId: string | null }
+
+/** `thread-id` is one thread; the session is shared by a whole tree of sub-agents. */
+function identityOf(headers: IncomingHttpHeaders): Identity {
+  return {
+    sessionId: header(headers, 'session-id') ?? header(headers, 'session_id') ?? header(headers, 'x-codex-session-id'),
+    threadId: header(headers, 'thread-id'),
+  }
+}
+
+function affinityKeys({ sessionId, threadId }: Identity, cacheKey: string | null): string[] {
+  const keys: string[] = []
+  if (threadId !== null) keys.push(`thread:${threadId}`)
+  if (sessionId !== null) keys.push(`session:${sessionId}`)
+  if (cacheKey !== null && cacheKey !== '') keys.push(`cache:${cacheKey}`)
+  return keys
+}
+
+function ownedBy(bytes: Buffer, headers: IncomingHttpHeaders, previous: string | null): OwnedObject[] {
+  const owned: OwnedObject[] = []
+  if (previous !== null && previous !== '') owned.push({ kind: 'response', id: previous })
+  for (const id of fileIds(bytes)) owned.push({ kind: 'file', id })
+  const turnState = header(headers, 'x-codex-turn-state')
+  if (turnState !== null) owned.push({ kind: 'turn_state', id: turnState })
+  return owned
+}
+
+const fileKey = Buffer.from('"file_id"')
+const maxFiles = 50
+
+/** File ids stand deep in the input; the key's bytes cannot occur inside a JSON text, where the quotes are escaped. */
+function fileIds(bytes: Buffer): Set<string> {
+  const ids = new Set<string>()
+  for (
+    let at = bytes.indexOf(fileKey);
+    at !== -1 && ids.size < maxFiles;
+    at = bytes.indexOf(fileKey, at + fileKey.length)
+  ) {
+    const after = bytes.toString('latin1', at + fileKey.length, at + fileKey.length + 300)
+    const id = /^\s*:\s*"([^"\\]{1,256})"/.exec(after)?.[1]
+    if (id !== undefined) ids.add(id)
+  }
+  return ids
+}
+
+function header(headers: IncomingHttpHeaders, name: string): string | null {
+  const value = headers[name]
+  return typeof value === 'string' && value !== '' ? value.slice(0, 4_096) : null
+}

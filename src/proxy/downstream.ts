@@ -1,0 +1,87 @@
+import type { ServerResponse } from 'node:http'
+
+/** The client's side of a stream: headers once, then bytes, and a sign of life when nothing else comes. */
+export type Downstream = {
+  readonly begun: boolean
+  /** Send status 200 and the headers, unless that happened already. */
+  begin(headers: Record<string, string>): void
+  /** False when the client is slow: wait for `drained`. */
+  write(chunk: Buffer | string): boolean
+  drained(resume: () => void): void
+  end(): void
+}
+
+/** Keeps silent streams alive in the way that their client counts, and ends turns that take too long. */
+export type KeepAlive = {
+  watch(stream: WatchedStream): () => void
+  /** Looks at every stream once; called about once a second. */
+  sweep(nowMs: number): void
+}
+
+type WatchedStream = {
+  lastWriteAtMs: number
+  startedAtMs: number
+  /** True when something may be put into the stream now. */
+  mayInsert(): boolean
+  insert(): void
+  tooLong(): void
+}
+
+/** A stream that is silent this long gets a sign of life; before its first byte a longer wait is ordinary. */
+const silenceMs = 10_000
+/** The longest turn, as the upstream's own clients allow. */
+const turnMs = 2 * 60 * 60_000
+
+export function createKeepAlive(limits = { silenceMs, turnMs }): KeepAlive {
+  const streams = new Set<WatchedStream>()
+  return {
+    watch(stream) {
+      streams.add(stream)
+      return () => void streams.delete(stream)
+    },
+    sweep(nowMs) {
+      for (const stream of streams) {
+        if (nowMs - stream.startedAtMs >= limits.turnMs) stream.tooLong()
+        else if (nowMs - stream.lastWriteAtMs >= limits.silenceMs && stream.mayInsert()) {
+          stream.insert()
+          stream.lastWriteAtMs = nowMs
+        }
+      }
+    },
+  }
+}
+
+const streamHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  // Reverse proxies that buffer would hold a stream back until it ends.
+  'x-accel-buffering': 'no',
+}
+
+export function createDownstream(response: ServerResponse, wrote: () => void): Downstream {
+  let waiting: (() => void) | null = null
+  response.on('drain', () => {
+    const resume = waiting
+    waiting = null
+    resume?.()
+  })
+  return {
+    get begun() {
+      return response.headersSent
+    },
+    begin(headers) {
+      if (response.headersSent || response.destroyed) return
+      response.writeHead(200, { ...streamHeaders, ...headers })
+      response.flushHeaders()
+    },
+    write(chunk) {
+      wrote()
+      return response.destroyed || response.write(chunk)
+    },
+    drained(resume) {
+      if (response.writableNeedDrain) waiting = resume
+      else resume()
+    },
+    end: () => void response.end(),
+  }
+}

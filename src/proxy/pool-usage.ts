@@ -1,0 +1,101 @@
+import { exclusionOf } from '../balancer/eligibility.ts'
+import type { Account } from '../domain/account.ts'
+import { capacityOf, minuteMs, type QuotaWindow, usedNow, windowKinds } from '../domain/quota.ts'
+
+/** One window of the whole pool: what is used of all capacity, and when the first part of it comes back. */
+type PoolWindow = { usedPercent: number; lengthMs: number; resetAtMs: number | null }
+
+/** Windows of the pool, shortest first. Accounts that a person has taken out do not count. */
+function poolWindows(accounts: readonly Account[], nowMs: number): PoolWindow[] {
+  const serving = accounts.filter(({ health }) => !health.paused && health.signIn === 'ok')
+  return windowKinds.flatMap((kind) => {
+    const parts = serving.flatMap((account) => {
+      const window = account.windows.find((one) => one.kind === kind)
+      return window ? [{ window, capacity: capacityOf(account.plan)[kind] ?? 1 }] : []
+    })
+    const first = parts[0]
+    if (first === undefined) return []
+    const total = parts.reduce((sum, { capacity }) => sum + capacity, 0)
+    const used = parts.reduce((sum, { window, capacity }) => sum + capacity * usedNow(window, nowMs), 0)
+    const resets = parts.flatMap(({ window }) => futureReset(window, nowMs))
+    const resetAtMs = resets.length === 0 ? null : Math.min(...resets)
+    return [{ usedPercent: used / total, lengthMs: first.window.lengthMs, resetAtMs }]
+  })
+}
+
+function futureReset({ resetAtMs }: QuotaWindow, nowMs: number): number[] {
+  return resetAtMs !== null && resetAtMs > nowMs ? [resetAtMs] : []
+}
+
+const slots = ['primary', 'secondary'] as const
+
+/** The `x-codex-*` headers that feed Codex's status line, for the pool instead of the one account that answered. */
+export function poolHeaders(accounts: readonly Account[], nowMs: number): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const windows = poolWindows(accounts, nowMs)
+  for (const [index, slot] of slots.entries()) {
+    const window = windows[index]
+    if (window === undefined) continue
+    headers[`x-codex-${slot}-used-percent`] = String(Math.round(window.usedPercent * 10) / 10)
+    headers[`x-codex-${slot}-window-minutes`] = String(Math.round(window.lengthMs / minuteMs))
+    if (window.resetAtMs !== null) headers[`x-codex-${slot}-reset-at`] = String(Math.ceil(window.resetAtMs / 1000))
+  }
+  return headers
+}
+
+/** The answer of `GET /api/codex/usage`, in the shape of the upstream's own usage call. */
+export function poolUsage(accounts: readonly Account[], nowMs: number): unknown {
+  const windows = poolWindows(accounts, nowMs)
+  const shown = (window: PoolWindow | undefined) =>
+    window === undefined
+      ? null
+      : {
+          used_percent: Math.round(window.usedPercent),
+          limit_window_seconds: Math.round(window.lengthMs / 1000),
+          reset_after_seconds: window.resetAtMs === null ? 0 : Math.ceil((window.resetAtMs - nowMs) / 1000),
+          reset_at: Math.ceil((window.resetAtMs ?? nowMs) / 1000),
+        }
+  const hasRoom = accounts.some((account) => {
+    const full = account.windows.some((window) => usedNow(window, nowMs) >= 100)
+    return !full && exclusionOf(account, nowMs) === null
+  })
+  const credits = accounts.flatMap((account) => account.credits ?? [])
+  const balances = credits.flatMap(({ balance }) => balance ?? [])
+  return {
+    plan_type: highestPlan(accounts),
+    rate_limit: {
+      allowed: hasRoom,
+      limit_reached: accounts.length > 0 && !hasRoom,
+      primary_window: shown(windows[0]),
+      secondary_window: shown(windows[1]),
+    },
+    credits: {
+      has_credits: credits.some(({ has }) => has),
+      unlimited: credits.some(({ unlimited }) => unlimited),
+      balance: balances.length === 0 ? null : String(balances.reduce((sum, balance) => sum + balance, 0)),
+      approx_local_messages: null,
+      approx_cloud_messages: null,
+    },
+    additional_rate_limits: [],
+  }
+}
+
+const plansHighestFirst = [
+  'enterprise',
+  'business',
+  'team',
+  'pro',
+  'prolite',
+  'plus',
+  'education',
+  'edu',
+  'free',
+  'go',
+  'guest',
+  'k12',
+]
+
+function highestPlan(accounts: readonly Account[]): string {
+  const plans = new Set(accounts.map(({ plan }) => plan))
+  return plansHighestFirst.find((plan) => plans.has(plan)) ?? accounts[0]?.plan ?? 'unknown'
+}

@@ -1,0 +1,89 @@
+import { costMicroUsd } from '../domain/price.ts'
+import type { Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
+import type { Clock } from '../lib/clock.ts'
+import { randomId } from '../lib/secrets.ts'
+import { createWriteBehind, type WriteBehind } from '../lib/write-behind.ts'
+import type { Store } from '../store/store.ts'
+import { isNativeCodex } from '../upstream/headers.ts'
+import type { Turn } from './turn.ts'
+
+export type Recorder = WriteBehind<RequestRecord>
+
+export function createRecorder(store: Store, clock: Clock, onError: (error: unknown) => void): Recorder {
+  return createWriteBehind<RequestRecord>({ clock, onError, write: (records) => store.requests.add(records) })
+}
+
+/** How a request ended, as the client met it. */
+export type Result = {
+  status: Outcome
+  httpStatus: number
+  errorCode: string | null
+  errorMessage: string | null
+  accountId: string | null
+  firstTokenMs: number | null
+  transport: 'sse' | 'json'
+  /** The terminal event's response object, where one came. */
+  response: unknown
+}
+
+/** Decisions over large pools are kept in part: the best and the first excluded tell why. */
+const keptRows = 20
+
+export function recordOf(turn: Turn, result: Result, nowMs: number): RequestRecord {
+  const { ask, decision } = turn
+  const { response, ...ending } = result
+  const answered = fieldsOf(response)
+  const usage = usageOf(answered.usage)
+  // The tier that was served counts; it may differ from the one that was asked for.
+  const serviceTier = typeof answered.service_tier === 'string' ? answered.service_tier : ask.serviceTier
+  return {
+    id: randomId('req_'),
+    requestId: ask.requestId,
+    atMs: turn.startedAtMs,
+    route: turn.route,
+    model: ask.model,
+    effort: ask.effort,
+    serviceTier,
+    keyId: null,
+    ...ending,
+    usage,
+    costMicroUsd: usage && costMicroUsd(ask.model, serviceTier, usage),
+    totalMs: nowMs - turn.startedAtMs,
+    client: clientName(turn),
+    sessionId: ask.sessionId,
+    threadId: ask.threadId,
+    responseId: typeof answered.id === 'string' ? answered.id : null,
+    attempts: turn.attempts,
+    decision: decision && {
+      ...decision,
+      ranked: decision.ranked.slice(0, keptRows),
+      excluded: decision.excluded.slice(0, keptRows),
+    },
+  }
+}
+
+function clientName({ headers }: Turn): string | null {
+  const agent = headers['user-agent']
+  if (agent === undefined) return isNativeCodex(headers) ? String(headers.originator) : null
+  return agent.slice(0, 200)
+}
+
+function usageOf(usage: unknown): TokenUsage | null {
+  const fields = fieldsOf(usage)
+  if (fields.input_tokens === undefined && fields.output_tokens === undefined) return null
+  const reasoning = count(fieldsOf(fields.output_tokens_details).reasoning_tokens)
+  return {
+    input: count(fields.input_tokens),
+    cached: count(fieldsOf(fields.input_tokens_details).cached_tokens),
+    output: fields.output_tokens === undefined ? reasoning : count(fields.output_tokens),
+    reasoning,
+  }
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.round(value) : 0
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}

@@ -1,0 +1,81 @@
+import type { Logger } from 'pino'
+import type { Affinity } from '../accounts/affinity.ts'
+import type { Pool } from '../accounts/pool.ts'
+import type { Clock } from '../lib/clock.ts'
+import { errorOfEvent } from '../upstream/upstream-error.ts'
+import { judge } from '../upstream/verdict.ts'
+import { touchAccount } from './attempt.ts'
+import type { Failure } from './failure.ts'
+import type { Found } from './find-answer.ts'
+import { type Recorder, type Result, recordOf } from './recorder.ts'
+import type { Ending } from './relay.ts'
+import type { Turn } from './turn.ts'
+
+export type SettleDeps = { pool: Pool; affinity: Affinity; clock: Clock; recorder: Recorder; log: Logger }
+
+/** A relayed answer is over: what it taught about account, thread and objects is kept, and the request recorded. */
+export function settle(
+  turn: Turn,
+  found: Found,
+  ending: Ending,
+  how: Pick<Result, 'firstTokenMs' | 'transport'>,
+  deps: SettleDeps,
+): void {
+  const { pool, affinity, clock } = deps
+  const { accountId, head } = found
+  const { terminal, failure } = ending
+  const failed = terminal?.type === 'response.failed' || terminal?.type === 'error'
+  const response = fieldsOf(terminal?.data).response
+  const said = failed ? errorOfEvent(terminal.data, clock.now()) : null
+  if (said !== null) touchAccount(pool, accountId, judge(said), turn.ask.model)
+  if (terminal !== null && !failed) {
+    pool.report(accountId, { kind: 'served' })
+    affinity.bind(turn.ask.affinityKeys, accountId)
+    const { id } = fieldsOf(response)
+    if (typeof id === 'string' && id !== '') affinity.own({ kind: 'response', id }, accountId)
+  }
+  const turnState = head.headers['x-codex-turn-state']
+  if (typeof turnState === 'string') affinity.own({ kind: 'turn_state', id: turnState }, accountId)
+  const unfinished = failure === 'client_disconnected' ? 'cancelled' : 'error'
+  record(turn, deps, {
+    status: terminal === null ? unfinished : failed ? 'error' : 'success',
+    httpStatus: 200,
+    errorCode: said?.code ?? failure,
+    errorMessage: said?.message ?? null,
+    accountId,
+    response,
+    ...how,
+  })
+}
+
+/** No answer could be relayed: record the request with what the client was told instead. */
+export function settleFailure(
+  turn: Turn,
+  failure: Pick<Failure, 'status' | 'code' | 'message'>,
+  deps: SettleDeps,
+): void {
+  record(turn, deps, {
+    status: failure.code === 'client_disconnected' ? 'cancelled' : 'error',
+    httpStatus: failure.status,
+    errorCode: failure.code,
+    errorMessage: failure.message,
+    accountId: turn.attempts.at(-1)?.accountId ?? null,
+    firstTokenMs: null,
+    transport: turn.ask.stream ? 'sse' : 'json',
+    response: null,
+  })
+}
+
+function record(turn: Turn, { recorder, clock, log }: SettleDeps, result: Result): void {
+  const row = recordOf(turn, result, clock.now())
+  recorder.push(row)
+  const { requestId, accountId, status, errorCode, totalMs, firstTokenMs } = row
+  log.info(
+    { requestId, accountId, status, errorCode, attempts: row.attempts.length, firstTokenMs, totalMs },
+    'turn ended',
+  )
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}

@@ -1,0 +1,52 @@
+import { exclusionOf } from '../balancer/eligibility.ts'
+import { type Account, activeBlock, statusOf } from '../domain/account.ts'
+import { AppError } from '../errors.ts'
+
+/** What to tell the client when no account is left. Null: accounts are fit, they just failed this request. */
+export function spentPoolError(pool: readonly Account[], nowMs: number): AppError | null {
+  if (pool.length === 0) {
+    return new AppError('no_accounts', { message: 'No account has been imported yet. Import an auth.json first.' })
+  }
+  if (pool.some((account) => exclusionOf(account, nowMs) === null)) return null
+  const blocked = pool.flatMap((account) => {
+    if (account.health.paused || account.health.signIn !== 'ok') return []
+    const block = activeBlock(account.health, nowMs)
+    return block ? [{ account, block }] : []
+  })
+  if (blocked.length === 0) return new AppError('no_accounts', { message: unusable(pool, nowMs) })
+  const brief = soonest(blocked.filter(({ block }) => block.by === 'burst' || block.by === 'errors'))
+  if (brief) {
+    const retryAfterSeconds = Math.max(1, Math.ceil((brief.block.untilMs - nowMs) / 1000))
+    const message = `Every account is resting for a moment; try again in ${retryAfterSeconds} s.`
+    return new AppError('no_accounts', { message, retryAfterSeconds })
+  }
+  // Only a reset that the upstream named may be promised to a person.
+  const first = soonest(blocked.filter(({ block }) => block.endIsKnown)) ?? soonest(blocked)
+  if (first === null) return null
+  const resetsAtMs = first.block.endIsKnown ? first.block.untilMs : null
+  return new AppError('usage_limit_reached', { resetsAtMs, plan: first.account.plan })
+}
+
+type Blocked = { account: Account; block: { untilMs: number } }
+
+function soonest<T extends Blocked>(blocked: T[]): T | null {
+  return blocked.reduce<T | null>(
+    (best, one) => (best === null || one.block.untilMs < best.block.untilMs ? one : best),
+    null,
+  )
+}
+
+function unusable(pool: readonly Account[], nowMs: number): string {
+  const counts = new Map<string, number>()
+  for (const { health } of pool) {
+    const status = statusOf(health, nowMs)
+    counts.set(status, (counts.get(status) ?? 0) + 1)
+  }
+  const words: Record<string, string> = {
+    paused: 'paused',
+    reauth_required: 'waiting for a new sign-in',
+    deactivated: 'closed by the upstream',
+  }
+  const parts = [...counts].map(([status, count]) => `${count} ${words[status] ?? status}`)
+  return `No account can serve: ${parts.join(', ')}.`
+}

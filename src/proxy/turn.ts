@@ -1,0 +1,19 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Decision } from '../balancer/choose.ts'
+import type { Ask, Attempt } from '../domain/request.ts'
+
+/** One request on its way through: what was asked, and what has been tried so far. */
+export type Turn = {
+  ask: Ask
+  headers: IncomingHttpHeaders
+  /** The bytes to send upstream; kept until the answer has begun, for a try on another account. */
+  body: Buffer
+  /** Nothing will be tried again: let go of the body before a long answer comes. */
+  dropBody(): void
+  route: string
+  startedAtMs: number
+  /** Aborted when the client goes away, when the turn takes too long, or when the server has to stop. */
+  signal: AbortSignal
+  attempts: Attempt[]
+  decision: Decision | null
+}

@@ -1,0 +1,105 @@
+import type { IncomingMessage } from 'node:http'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { ZodError } from 'zod'
+import { AppError, dashboardBody, type ErrorCode, openAiBody } from './errors.ts'
+import { type Access, admit, type GateRules } from './gate.ts'
+import type { Clock } from './lib/clock.ts'
+import { randomId } from './lib/secrets.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may use the route. A route without one stops the server from starting. */
+    access?: Access
+    /** True when the handler reads the body itself, bounded. */
+    readsBody?: boolean
+  }
+}
+
+export type ServerDeps = { gate: GateRules; clock: Clock; log: Logger; version: string }
+
+/** Limits for routes that do not say otherwise. */
+const bodyBytes = 1024 * 1024
+const deadlineMs = 30_000
+/** Time to receive a whole request, body included; a slow client beyond it is cut off. */
+const requestMs = 10 * 60_000
+const headersMs = 60_000
+
+/** A Fastify instance with the gate, the error answers and the limits that every route has. Routes are added to it. */
+export function createServer({ gate, clock, log, version }: ServerDeps): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    genReqId: requestId,
+    bodyLimit: bodyBytes,
+    handlerTimeout: deadlineMs,
+    requestTimeout: requestMs,
+    http: { headersTimeout: headersMs },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply, clock, log),
+  })
+  app.addHook('onRoute', (route) => {
+    if (route.config?.access === undefined)
+      throw new Error(`The route ${route.method} ${route.url} declares no access.`)
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    reply.header('x-content-type-options', 'nosniff')
+    const { access } = request.routeOptions.config
+    // An unknown path is refused like a local one: strangers learn nothing from the difference.
+    admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'local', gate)
+  })
+  app.setErrorHandler<FastifyError>((error, request, reply) => sendError(error, request, reply, clock, log))
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is no ${request.method} ${request.url.split('?')[0]}.`
+    return sendError(new AppError('not_found', { message }), request, reply, clock, log)
+  })
+  app.get('/health/live', { config: { access: 'public' } }, async () => ({ status: 'ok', version }))
+  return app
+}
+
+const saneId = /^[\w.:~-]{1,128}$/
+
+/** The client's own id if it is harmless, else a new one. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && saneId.test(given) ? given : randomId('req_')
+}
+
+/** Every error leaves through here, in the dialect of its route. */
+function sendError(error: Error, request: FastifyRequest, reply: FastifyReply, clock: Clock, log: Logger) {
+  const told = toldError(error)
+  if (told.code === 'internal_error')
+    log.error({ err: error, requestId: request.id, url: request.url }, 'request failed')
+  const { retryAfterSeconds } = told.details
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
+  reply.header('x-request-id', request.id)
+  const isDashboard = request.url.startsWith('/api/') && !request.url.startsWith('/api/codex/')
+  const body = isDashboard ? dashboardBody(told, request.id) : openAiBody(told, clock.now())
+  return reply.code(told.status).type('application/json; charset=utf-8').send(JSON.stringify(body))
+}
+
+const codeByStatus: Record<number, ErrorCode> = {
+  404: 'not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  413: 'payload_too_large',
+  415: 'unsupported_media_type',
+  503: 'overloaded',
+}
+
+/** What a caller may know: our own errors, and the framework's complaints about the request. */
+function toldError(error: Error): AppError {
+  if (error instanceof AppError) return error
+  if (error instanceof ZodError) {
+    const fields = error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
+    const first = fields[0]
+    const message = first ? `${first.path === '' ? 'The request' : first.path}: ${first.message}` : undefined
+    return new AppError('invalid_request', { fields, ...(message === undefined ? {} : { message }) }, { cause: error })
+  }
+  const { statusCode } = error as Partial<FastifyError>
+  if (statusCode === undefined || statusCode === 500) return new AppError('internal_error', {}, { cause: error })
+  const code = codeByStatus[statusCode] ?? (statusCode < 500 ? 'invalid_request' : 'internal_error')
+  return new AppError(code, code === 'invalid_request' ? { message: error.message } : {}, { cause: error })
+}

@@ -1,0 +1,61 @@
+import type { SimulatedAccount } from './accounts.ts'
+import { type Answer, type Exchange, jsonAnswer, send, suffer } from './http.ts'
+import { modelsAnswer, modelsEtag } from './models.ts'
+import { accountMismatch, detailAnswer, unauthorized } from './refusals.ts'
+import { answerTurn } from './responses.ts'
+import { accountsCheckOf, redeemCredit, resetCreditsOf, usageOf } from './wham.ts'
+import type { AccountRoute, World } from './world.ts'
+
+const routes: Record<string, AccountRoute> = {
+  'POST /backend-api/codex/responses': answerTurn,
+  'GET /backend-api/codex/responses': ({ response }) =>
+    send(response, detailAnswer(426, 'WebSockets are not simulated'), { upgrade: 'websocket', connection: 'Upgrade' }),
+  'GET /backend-api/codex/models': answerModels,
+  'GET /backend-api/wham/usage': answerUsage,
+  'GET /backend-api/wham/accounts/check': ({ response }, account) =>
+    send(response, jsonAnswer(200, accountsCheckOf(account))),
+  'GET /backend-api/wham/rate-limit-reset-credits': ({ response }, account, { clock }) =>
+    send(response, jsonAnswer(200, resetCreditsOf(account, clock.now()))),
+  'POST /backend-api/wham/rate-limit-reset-credits/consume': ({ response, body }, account, { clock }) =>
+    send(response, jsonAnswer(200, redeemCredit(account, body, clock.now()))),
+}
+
+/** Answers the routes that need an account's token; false when there is no such route. */
+export async function answerForAccount(exchange: Exchange, world: World): Promise<boolean> {
+  const route = routes[`${exchange.request.method} ${exchange.url.pathname}`]
+  if (!route) return false
+  const who = authenticate(exchange, world)
+  if ('refusal' in who) send(exchange.response, who.refusal)
+  else {
+    exchange.record.email = who.account.email
+    await route(exchange, who.account, world)
+  }
+  return true
+}
+
+function authenticate({ request }: Exchange, world: World): { account: SimulatedAccount } | { refusal: Answer } {
+  const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  const holder = token === undefined ? null : world.tokens.holderOf(token)
+  if (!holder) return { refusal: unauthorized('invalid_api_key') }
+  if (holder.expired) return { refusal: unauthorized('token_expired') }
+  const asked = request.headers['chatgpt-account-id']
+  if (asked !== undefined && asked !== holder.account.accountId) return { refusal: accountMismatch() }
+  return { account: holder.account }
+}
+
+async function answerUsage(exchange: Exchange, account: SimulatedAccount, world: World): Promise<void> {
+  const effect = world.faults.take(account, 'usage', { model: '', nowMs: world.clock.now() })
+  if (await suffer(exchange, effect, world.clock)) return
+  send(exchange.response, jsonAnswer(200, usageOf(account, world.clock.now())))
+}
+
+async function answerModels(exchange: Exchange, account: SimulatedAccount, world: World): Promise<void> {
+  const effect = world.faults.take(account, 'models', { model: '', nowMs: world.clock.now() })
+  if (await suffer(exchange, effect, world.clock)) return
+  const etag = modelsEtag(account)
+  if (exchange.request.headers['if-none-match'] === etag) {
+    return send(exchange.response, { status: 304, headers: { etag }, body: '' })
+  }
+  const models = modelsAnswer(account, exchange.url.searchParams.get('client_version'))
+  send(exchange.response, jsonAnswer(200, models, { etag }))
+}

@@ -1,0 +1,223 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { createAccount, type SimulatedAccount, type SimulatedAccountOptions } from './accounts.ts'
+import { answerForAccount } from './backend.ts'
+import { answerControl } from './control.ts'
+import { createFaultScripts, type Fault } from './faults.ts'
+import { type Exchange, jsonAnswer, type RecordedRequest, readBody, send } from './http.ts'
+import { type JsonObject, parseObject } from './json.ts'
+import { createOAuth } from './oauth.ts'
+import { detailAnswer } from './refusals.ts'
+import { createTokens } from './tokens.ts'
+import { setPercent, type WindowKind } from './windows.ts'
+import { accountOf, keep, type RecordedRefresh, type World } from './world.ts'
+
+export type SimulatorOptions = {
+  /** 0, the default, takes any free port. */
+  port?: number
+  host?: string
+  /** Windows, token lives and every wait go by this clock. */
+  clock?: Clock
+  accounts?: SimulatedAccountOptions[]
+  /** Wait before each delta; 0 writes a whole stream at once. */
+  eventDelayMs?: number
+  /** Tokens a window holds, in place of what its plan gives. */
+  capacityTokens?: Partial<Record<WindowKind, number>>
+  log?: (line: string) => void
+}
+
+/** A running simulated upstream and its controls. E-mail addresses nobody has throw a RangeError. */
+export type Simulator = {
+  /** `http://host:port`. */
+  url: string
+  /** Where `/codex/responses` and `/wham/usage` live. */
+  baseUrl: string
+  /** Where `/oauth/token` lives. */
+  authUrl: string
+  accounts: readonly SimulatedAccount[]
+  /** A Codex CLI `auth.json` with the tokens issued last. */
+  authJson(email: string): object
+  /** An OpenCode `auth.json` with the same. */
+  openCodeJson(email: string): object
+  /** Queues faults for an account behind those already waiting. */
+  script(email: string, ...faults: Fault[]): void
+  /** What arrived, oldest first, controls left out; the last 2,000. */
+  requests: RecordedRequest[]
+  /** The refreshes asked for, oldest first; the last 2,000. */
+  refreshes: RecordedRefresh[]
+  openSockets(): number
+  /** Sets the use of a window the account has; without `resetsInSeconds` it has just begun. */
+  setUsed(email: string, kind: WindowKind, percent: number, resetsInSeconds?: number): void
+  /** Empties windows and faults of one account, or of all, then with everything recorded. */
+  reset(email?: string): void
+  approveDevice(userCode: string, email: string): void
+  /** Drops every connection and stops. */
+  close(): Promise<void>
+}
+
+const largestBodyBytes = 64 * 1024 * 1024
+const largestKeptBodyBytes = 256 * 1024
+const keptBodiesBytes = 32 * 1024 * 1024
+
+const defaultAccounts: SimulatedAccountOptions[] = [
+  { email: 'ada@example.test', plan: 'plus', shortUsedPercent: 20, weeklyUsedPercent: 35 },
+]
+
+/** Starts the simulated upstream. */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const clock = options.clock ?? systemClock
+  const host = options.host ?? '127.0.0.1'
+  const nowMs = clock.now()
+  const made = (options.accounts ?? defaultAccounts).map((one) =>
+    createAccount(one, options.capacityTokens ?? {}, nowMs),
+  )
+  const world: World = {
+    clock,
+    accounts: made,
+    tokens: createTokens(clock),
+    faults: createFaultScripts(),
+    eventDelayMs: options.eventDelayMs ?? 0,
+    refreshes: [],
+    log: options.log ?? (() => {}),
+  }
+  const requests: RecordedRequest[] = []
+  const sockets = new Set<Socket>()
+  let url = ''
+  const oauth = createOAuth(world, () => url)
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((thrown: unknown) => {
+      world.log(`failed: ${thrown instanceof Error ? thrown.stack : String(thrown)}`)
+      response.destroy()
+    })
+  })
+  server.keepAliveTimeout = 60_000
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+
+  const bodies = createBodyBudget()
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = new URL(request.url ?? '/', 'http://simulator')
+    const bytes = await readBody(request, largestBodyBytes)
+    if (bytes === null) return send(response, detailAnswer(413, 'Request body too large'), { connection: 'close' })
+    const body = parseBody(request, bytes)
+    const record: RecordedRequest = {
+      method: request.method ?? '',
+      path: request.url ?? '',
+      headers: request.headers,
+      body: null,
+      bodyBytes: bytes.length,
+      email: null,
+      atMs: clock.now(),
+      status: null,
+      outcome: 'open',
+    }
+    const exchange: Exchange = { request, response, url: target, body, bodyBytes: bytes.length, record }
+    if (target.pathname.startsWith('/_sim/')) return answerControl(exchange, simulator)
+    keep(requests, record)
+    bodies.keep(record, body)
+    follow(exchange)
+    const route = oauth.routes[`${request.method} ${target.pathname}`]
+    if (route) return route(exchange)
+    if (await answerForAccount(exchange, world)) return
+    send(response, jsonAnswer(404, { detail: 'Not Found' }))
+  }
+
+  const simulator: Simulator = {
+    url,
+    baseUrl: '',
+    authUrl: '',
+    accounts: made,
+    authJson(email) {
+      const account = accountOf(made, email)
+      const set = world.tokens.current(account)
+      const tokens = {
+        id_token: set.idToken,
+        access_token: set.accessToken,
+        refresh_token: set.refreshToken,
+        account_id: account.accountId,
+      }
+      const lastRefresh = new Date(set.accessExpiresAtMs - account.accessTokenMs).toISOString()
+      return { OPENAI_API_KEY: null, tokens, last_refresh: lastRefresh }
+    },
+    openCodeJson(email) {
+      const account = accountOf(made, email)
+      const set = world.tokens.current(account)
+      const expires = set.accessExpiresAtMs
+      const { accessToken: access, refreshToken: refresh } = set
+      return { openai: { type: 'oauth', refresh, access, expires, accountId: account.accountId } }
+    },
+    script: (email, ...faults) => world.faults.add(accountOf(made, email), faults),
+    requests,
+    refreshes: world.refreshes,
+    openSockets: () => sockets.size,
+    setUsed(email, kind, percent, resetsInSeconds) {
+      const window = accountOf(made, email).windows.find((candidate) => candidate.kind === kind)
+      if (!window) throw new RangeError(`${email} has no ${kind} window.`)
+      setPercent(window, percent, clock.now(), resetsInSeconds)
+    },
+    reset(email) {
+      for (const account of email === undefined ? made : [accountOf(made, email)]) {
+        world.faults.clear(account)
+        for (const window of account.windows) setPercent(window, 0, clock.now())
+      }
+      if (email !== undefined) return
+      requests.length = 0
+      world.refreshes.length = 0
+    },
+    approveDevice: oauth.approveDevice,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()))
+        for (const socket of sockets) socket.destroy()
+      }),
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port ?? 0, host, resolve)
+  })
+  // A listening TCP server has an address object; only pipes have a string.
+  const { port } = server.address() as AddressInfo
+  url = `http://${host}:${port}`
+  return Object.assign(simulator, { url, baseUrl: `${url}/backend-api`, authUrl: url })
+}
+
+function parseBody(request: IncomingMessage, bytes: Buffer): JsonObject | null {
+  if (bytes.length === 0) return null
+  const text = bytes.toString('utf8')
+  if (!request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) return parseObject(text)
+  return Object.fromEntries(new URLSearchParams(text))
+}
+
+/** Keeps the record's status and outcome true. */
+function follow({ response, record }: Exchange): void {
+  response.once('close', () => {
+    if (response.headersSent) record.status = response.statusCode
+    if (record.outcome === 'open') record.outcome = response.writableFinished ? 'finished' : 'client_gone'
+  })
+}
+
+/** Keeps bodies with their records while they are few and small enough, and drops the oldest first. */
+function createBodyBudget() {
+  const withBody: RecordedRequest[] = []
+  let bytes = 0
+  return {
+    keep(record: RecordedRequest, body: JsonObject | null): void {
+      if (body === null || record.bodyBytes > largestKeptBodyBytes) return
+      record.body = body
+      bytes += record.bodyBytes
+      withBody.push(record)
+      while (bytes > keptBodiesBytes || withBody.length > 2000) {
+        const oldest = withBody.shift()
+        if (!oldest) return
+        bytes -= oldest.bodyBytes
+        oldest.body = null
+      }
+    },
+  }
+}

@@ -1,0 +1,31 @@
+import type { Vault } from '../lib/secrets.ts'
+import { createAccounts } from './accounts.ts'
+import { createAffinity } from './affinity.ts'
+import { checkKey } from './key-check.ts'
+import { createRequests } from './requests.ts'
+import type { Tables } from './schema.ts'
+import { createSettings } from './settings.ts'
+import type { Store } from './store.ts'
+import type { Unit } from './unit.ts'
+import { createUsage } from './usage.ts'
+
+type StoreParts = { tables: Tables; unit: Unit; vault: Vault; close: () => Promise<void> }
+
+/**
+ * The store on an open database whose tables are up to date.
+ * @throws KeyMismatchError
+ */
+export async function createStore({ tables, unit, vault, close }: StoreParts): Promise<Store> {
+  await checkKey(tables, unit, vault)
+  return {
+    accounts: createAccounts(tables, unit, vault),
+    usage: createUsage(tables, unit),
+    requests: createRequests(tables, unit),
+    affinity: createAffinity(tables, unit),
+    settings: createSettings(tables, unit),
+    async ping() {
+      await unit('ping', async (tx) => tx.select().from(tables.counters).limit(1))
+    },
+    close,
+  }
+}

@@ -1,0 +1,112 @@
+import type { Health, StoredAccount } from '../domain/account.ts'
+import type { Credits, QuotaWindow, ReadingSource, WindowKind } from '../domain/quota.ts'
+import type { OwnedObject, RequestRecord } from '../domain/request.ts'
+import type { Settings } from '../domain/settings.ts'
+import type { Secret } from '../lib/secrets.ts'
+
+/** The tokens of one account. `version` grows with each rotation; `refreshStartedAtMs` is set while a refresh is under way. */
+export type Credential = {
+  accountId: string
+  accessToken: Secret
+  refreshToken: Secret
+  idToken: Secret | null
+  /** When the access token ends, epoch ms; null when it does not say. */
+  expiresAtMs: number | null
+  version: number
+  /** Set before a refresh token is sent. Still set after a restart: the token may have been spent. */
+  refreshStartedAtMs: number | null
+}
+
+export type NewTokens = {
+  accessToken: Secret
+  refreshToken: Secret
+  idToken: Secret | null
+  expiresAtMs: number | null
+}
+
+/** What an imported file says about one account. `seat` is null when neither token names a user. */
+export type ImportCandidate = {
+  chatgptAccountId: string
+  seat: string | null
+  email: string | null
+  plan: string
+  workspaceId: string | null
+  workspaceLabel: string | null
+  tokens: NewTokens
+  refreshedAtMs: number
+}
+
+export type ImportResult =
+  | { kind: 'imported' | 'updated'; account: StoredAccount }
+  /** Several stored accounts fit, or the refresh token already belongs to another identity. */
+  | { kind: 'conflict'; reason: 'ambiguous_seat' | 'refresh_token_in_use' }
+
+/** One figure of one window, kept for trends. */
+export type UsageSample = {
+  accountId: string
+  kind: WindowKind
+  atMs: number
+  usedPercent: number
+  resetAtMs: number | null
+  source: ReadingSource
+}
+
+export type AffinityRow = { key: string; accountId: string; expiresAtMs: number }
+export type OwnerRow = OwnedObject & { accountId: string; expiresAtMs: number }
+
+type Page<T> = { items: T[]; nextCursor: string | null }
+
+/**
+ * What survives a restart. Each method is one atomic unit of work: it happens whole or not at all, and no caller ever
+ * holds a transaction. Values go in and out as domain values.
+ */
+export type Store = {
+  accounts: {
+    list(): Promise<StoredAccount[]>
+    /** Changes whenever any account row was added, changed or removed by anybody. */
+    version(): Promise<number>
+    /** Insert, or heal the row of the same identity: new tokens, sign-in cleared, history, pause and id kept. */
+    import(candidate: ImportCandidate, nowMs: number): Promise<ImportResult>
+    saveHealth(id: string, health: Health): Promise<void>
+    saveWindows(id: string, windows: QuotaWindow[], credits: Credits | null): Promise<void>
+    savePlan(id: string, plan: string): Promise<void>
+    /** Removes the account, its tokens, affinities, owners and samples; logged requests stay. False: no such account. */
+    remove(id: string): Promise<boolean>
+    /** Null when the account is gone. */
+    credential(id: string): Promise<Credential | null>
+    /** Mark that the refresh token of this version is about to be sent. False: another rotation came first, or one is under way. Durable. */
+    beginRefresh(id: string, version: number, nowMs: number): Promise<boolean>
+    /** Take the mark back: the token provably never left, or the server answered and refused without spending it. */
+    abandonRefresh(id: string, version: number): Promise<void>
+    /** Store rotated tokens, if the stored ones are still of `version`. False: somebody else was faster. Durable. */
+    rotateCredential(id: string, version: number, next: NewTokens, nowMs: number): Promise<boolean>
+  }
+  usage: {
+    add(samples: readonly UsageSample[]): Promise<void>
+    /** Samples since a time, oldest first, at most one per window and hour (the last of the hour). */
+    hourly(accountId: string, sinceMs: number): Promise<UsageSample[]>
+    /** Deletes at most `limit` samples older than a time; returns how many. */
+    prune(beforeMs: number, limit: number): Promise<number>
+  }
+  requests: {
+    add(records: readonly RequestRecord[]): Promise<void>
+    /** Newest first. `cursor` is a `nextCursor` of the page before. */
+    page(query: { limit: number; cursor: string | null }): Promise<Page<RequestRecord>>
+    get(id: string): Promise<RequestRecord | null>
+  }
+  affinity: {
+    /** All rows that have not expired. */
+    load(nowMs: number): Promise<{ affinities: AffinityRow[]; owners: OwnerRow[] }>
+    save(rows: { affinities: readonly AffinityRow[]; owners: readonly OwnerRow[] }): Promise<void>
+    /** The owner of one object, for what memory no longer knows. */
+    owner(object: OwnedObject, nowMs: number): Promise<string | null>
+    prune(nowMs: number): Promise<number>
+  }
+  settings: {
+    load(): Promise<Settings>
+    save(settings: Settings): Promise<void>
+  }
+  /** Throws when the database cannot be used. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}

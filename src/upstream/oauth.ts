@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { Secret } from '../lib/secrets.ts'
+import { TransportError, type UpstreamClient } from './client.ts'
+import { readWhole } from './opening.ts'
+
+/** The public client id of Codex; tokens from `auth.json` files belong to it (protocol reference, §2.1). */
+const clientId = 'app_EMoamEEZ73f0CkXaXp7hrann'
+const refreshDeadlineMs = 15_000
+
+/** How a refresh ended. */
+export type RefreshResult =
+  | { kind: 'rotated'; accessToken: Secret; refreshToken: Secret; idToken: Secret }
+  /** The server said no for good. */
+  | { kind: 'ended'; as: 'reauth_required' | 'deactivated'; code: string }
+  /** The server answered, did not accept, and left the token unspent; or the token never left this machine. */
+  | { kind: 'later'; code: string }
+  /** The token may have been spent, and its successor was lost on the way. */
+  | { kind: 'lost'; code: string }
+
+const reauthCodes = new Set([
+  'refresh_token_expired',
+  'refresh_token_reused',
+  'refresh_token_invalidated',
+  'invalid_grant',
+  'token_invalidated',
+  'token_expired',
+  'app_session_terminated',
+])
+const closedCodes = new Set(['account_deactivated', 'account_suspended', 'account_deleted'])
+
+const success = z.object({
+  access_token: z.string().min(1),
+  refresh_token: z.string().min(1),
+  id_token: z.string().min(1),
+})
+
+/** Exchange a refresh token for new tokens. Sends it exactly once, whatever happens. Never throws. */
+export async function refreshTokens(
+  client: UpstreamClient,
+  authBaseUrl: string,
+  refreshToken: Secret,
+): Promise<RefreshResult> {
+  const body = {
+    grant_type: 'refresh_token',
+    client_id: clientId,
+    refresh_token: refreshToken.reveal(),
+    scope: 'openid profile email',
+  }
+  const signal = AbortSignal.timeout(refreshDeadlineMs)
+  try {
+    const answer = await client.send({
+      method: 'POST',
+      url: new URL(`${authBaseUrl}/oauth/token`),
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: Buffer.from(JSON.stringify(body)),
+      signal,
+    })
+    const head = await readWhole(answer, 256 * 1024)
+    if (head.failure) return { kind: 'lost', code: 'reply_lost' }
+    return resultOf(head.status, Buffer.concat(head.opening).toString('utf8'))
+  } catch (error) {
+    const neverSent = error instanceof TransportError && (error.kind === 'unreachable' || error.kind === 'untrusted')
+    return neverSent ? { kind: 'later', code: 'auth_unreachable' } : { kind: 'lost', code: 'reply_lost' }
+  }
+}
+
+function resultOf(status: number, text: string): RefreshResult {
+  const json = parse(text)
+  if (status >= 200 && status < 300) {
+    const tokens = success.safeParse(json)
+    if (!tokens.success) return { kind: 'lost', code: 'invalid_response' }
+    const { access_token, refresh_token, id_token } = tokens.data
+    return {
+      kind: 'rotated',
+      accessToken: new Secret(access_token),
+      refreshToken: new Secret(refresh_token),
+      idToken: new Secret(id_token),
+    }
+  }
+  const code = codeOf(json) ?? `http_${status}`
+  if (closedCodes.has(code)) return { kind: 'ended', as: 'deactivated', code }
+  if (reauthCodes.has(code)) return { kind: 'ended', as: 'reauth_required', code }
+  return { kind: 'later', code }
+}
+
+const text = z.string().min(1).optional().catch(undefined)
+const refusal = z.object({
+  error: z
+    .union([z.object({ code: text, error: text }), z.string()])
+    .optional()
+    .catch(undefined),
+  error_code: text,
+  code: text,
+})
+
+/** The code of an OAuth refusal, in the four forms that were seen (protocol reference, §2.4). */
+function codeOf(json: unknown): string | undefined {
+  const parsed = refusal.safeParse(json)
+  if (!parsed.success) return undefined
+  const { error, error_code, code } = parsed.data
+  const named = typeof error === 'string' ? error : (error?.code ?? error?.error)
+  return (named ?? error_code ?? code)?.toLowerCase()
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    // A proxy's HTML page; the status still tells enough.
+    return null
+  }
+}
