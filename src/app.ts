@@ -86,7 +86,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   await pool.load()
   await affinity.load()
 
-  const app = createServer({ gate: gateOf(config), clock, log, version })
+  const app = createServer({ gate: gateOf(config), clock, log, version, isOpen: () => !draining })
   useZod(app)
   app.get('/health/ready', { config: { access: 'public' } }, async () => {
     if (draining) throw new AppError('shutting_down')
@@ -117,9 +117,6 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       await store.settings.save(changed)
       settings = changed
     },
-  })
-  app.addHook('onRequest', async (request) => {
-    if (draining && !request.url.startsWith('/health/')) throw new AppError('shutting_down', { retryAfterSeconds: 5 })
   })
 
   const stopJobs = startJobs(

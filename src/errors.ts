@@ -27,6 +27,7 @@ const errors = {
   },
   payload_too_large: { status: 413, type: 'invalid_request_error', message: 'The request body is too large.' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error', message: 'The content type is not accepted.' },
+  model_unavailable: { status: 400, type: 'invalid_request_error', message: 'No account offers this model.' },
   websocket_unavailable: {
     status: 426,
     type: 'invalid_request_error',

@@ -16,7 +16,14 @@ declare module 'fastify' {
   }
 }
 
-export type ServerDeps = { gate: GateRules; clock: Clock; log: Logger; version: string }
+export type ServerDeps = {
+  gate: GateRules
+  clock: Clock
+  log: Logger
+  version: string
+  /** False from the moment the server is asked to stop. */
+  isOpen: () => boolean
+}
 
 /** Limits for routes that do not say otherwise. */
 const bodyBytes = 1024 * 1024
@@ -26,7 +33,7 @@ const requestMs = 10 * 60_000
 const headersMs = 60_000
 
 /** A Fastify instance with the gate, the error answers and the limits that every route has. Routes are added to it. */
-export function createServer({ gate, clock, log, version }: ServerDeps): FastifyInstance {
+export function createServer({ gate, clock, log, version, isOpen }: ServerDeps): FastifyInstance {
   const app = Fastify({
     logger: false,
     genReqId: requestId,
@@ -47,6 +54,7 @@ export function createServer({ gate, clock, log, version }: ServerDeps): Fastify
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     const { access } = request.routeOptions.config
+    if (!isOpen() && access !== 'public') throw new AppError('shutting_down', { retryAfterSeconds: 5 })
     // An unknown path is refused like a local one: strangers learn nothing from the difference.
     admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'local', gate)
   })

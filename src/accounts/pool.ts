@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { choose, type Decision, type RoutingAsk } from '../balancer/choose.ts'
 import { type HealthEvent, next } from '../balancer/health.ts'
 import type { Account, StoredAccount } from '../domain/account.ts'
@@ -12,7 +13,7 @@ import type { Reading } from '../upstream/readings.ts'
 export type Pool = {
   accounts(): readonly Account[]
   get(id: string): Account | null
-  choose(ask: RoutingAsk): Decision
+  choose(ask: Omit<RoutingAsk, 'lacking'>): Decision
   /** Counts a request in; the returned function counts it out, once. */
   lease(id: string): () => void
   /** Fold what happened into the account's health. */
@@ -56,7 +57,8 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
   let saving: Promise<void> | null = null
   let saveScheduled = false
   const dirty = new Map<string, Dirty>()
-  const lacking = new Map<string, number>()
+  /** By model: which accounts lack it, and until when that is believed. */
+  const lackingModel = new LRUCache<string, Map<string, number>>({ max: 500 })
   const planSeen = new Map<string, string>()
   const lastSample = new Map<string, UsageSample>()
   const samples = createWriteBehind<UsageSample>({
@@ -175,13 +177,9 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
     get: (id) => pool.get(id) ?? null,
     choose(ask) {
       const nowMs = clock.now()
-      const tried = new Set(ask.tried)
-      for (const [key, untilMs] of lacking) {
-        const [id, model] = key.split('\n')
-        if (untilMs <= nowMs) lacking.delete(key)
-        else if (model === ask.model && id !== undefined) tried.add(id)
-      }
-      const decision = choose(list(), { ...ask, tried }, settings(), nowMs)
+      const lacking = new Set<string>()
+      for (const [id, until] of lackingModel.get(ask.model) ?? []) if (until > nowMs) lacking.add(id)
+      const decision = choose(list(), { ...ask, lacking }, settings(), nowMs)
       const chosen = decision.accountId === null ? undefined : pool.get(decision.accountId)
       // Strictly growing, so that two choices within one millisecond still take turns.
       lastChosenAtMs = Math.max(nowMs, lastChosenAtMs + 0.001)
@@ -215,7 +213,10 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
       const account = pool.get(id)
       if (account) put({ ...account, models })
     },
-    lacksModel: (id, model) => void lacking.set(`${id}\n${model}`, clock.now() + lackMs),
+    lacksModel(id, model) {
+      const accounts = lackingModel.get(model) ?? new Map<string, number>()
+      lackingModel.set(model, accounts.set(id, clock.now() + lackMs))
+    },
     load,
     async refresh() {
       await save()

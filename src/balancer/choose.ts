@@ -10,6 +10,8 @@ export type RoutingAsk = {
   ownerId: string | null
   /** The account that served the thread before, or issued its turn state; left when it is out or nearly so. */
   preferredId: string | null
+  /** Accounts that have said that they do not offer the model. */
+  lacking: ReadonlySet<string>
   /** Accounts that this request has tried in vain. */
   tried: ReadonlySet<string>
   /** Makes chance repeatable: the request's id and the number of the try. */
@@ -58,7 +60,8 @@ function exclusionFor(account: Account, ask: RoutingAsk, pool: readonly Account[
   const general = exclusionOf(account, nowMs)
   if (general) return general
   if (ask.ownerId !== null && ask.ownerId !== account.id) return { reason: 'not_owner', ownerId: ask.ownerId }
-  return lacksModel(account, ask.model, pool) ? { reason: 'model_unavailable', model: ask.model } : null
+  const lacks = ask.lacking.has(account.id) || lacksModel(account, ask.model, pool)
+  return lacks ? { reason: 'model_unavailable', model: ask.model } : null
 }
 
 /** Resting after failures is caution, not a refusal: with nobody else left the one that rests shortest is asked. */

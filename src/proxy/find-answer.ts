@@ -1,4 +1,5 @@
 import type { Affinity } from '../accounts/affinity.ts'
+import type { Decision } from '../balancer/choose.ts'
 import type { OwnedObject } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
 import type { Head } from '../upstream/opening.ts'
@@ -52,7 +53,7 @@ export async function findAnswer(turn: Turn, deps: FindDeps): Promise<Found> {
     const release = pool.lease(accountId)
     try {
       // A turn state means something to the account that issued it; elsewhere the full input speaks for itself.
-      const keepTurnState = turnStateOwner === null || turnStateOwner === accountId
+      const keepTurnState = turnStateOwner === accountId
       const result: Tried = await tryAccount(turn, accountId, keepTurnState, deps)
       if (result.verdict.kind === 'relay' && result.head) return { head: result.head, accountId, release }
       const fault = result.verdict as Fault
@@ -145,11 +146,25 @@ function nothingLeft(
       message: 'The account that holds a file of this request is not available.',
     })
   }
-  const spent = spentPoolError(pool.accounts(), clock.now())
+  if (pool.accounts().length === 0) {
+    return new AppError('no_accounts', { message: 'No account has been imported yet. Import an auth.json first.' })
+  }
+  const lacking = new Set(turn.decision?.excluded.flatMap(lackingAccount))
+  const offering = pool.accounts().filter(({ id }) => !lacking.has(id))
+  const spent = offering.length === 0 ? null : spentPoolError(offering, clock.now())
   if (spent) return spent
-  if (last === null) return new AppError('no_accounts', { message: `No account offers the model "${turn.ask.model}".` })
+  if (last === null) {
+    return new AppError('model_unavailable', {
+      message: `No account offers the model "${turn.ask.model}".`,
+      param: 'model',
+    })
+  }
   if (last.fault.kind === 'unreadable') return new AppError('upstream_error', { message: last.fault.error.message })
   return new UpstreamRefusal(last.fault, last.head)
+}
+
+function lackingAccount({ accountId, exclusion }: Decision['excluded'][number]): string[] {
+  return exclusion.reason === 'model_unavailable' ? [accountId] : []
 }
 
 /** Leave out what only the account that made it can read. False when the request has nothing of that kind. */

@@ -1,3 +1,4 @@
+import type { Answer } from '../upstream/client.ts'
 import type { Head } from '../upstream/opening.ts'
 import type { Downstream } from './downstream.ts'
 import type { Watch } from './watch.ts'
@@ -15,54 +16,56 @@ export type Shape = {
   broken(code: string, message: string, atBoundary: boolean): string | null
 }
 
-/** After its last event an upstream gets this long to close; the client need not wait for it. */
+/** After its last event an upstream gets this long to end its answer, so that the connection can serve again. */
 const closingMs = 2_000
 
 /**
  * From here nothing can be tried elsewhere: the client has bytes. Copy every chunk as it comes, with back-pressure;
- * resolve when the answer is over, whoever ended it.
+ * resolve when the answer is over: at its terminal event, or where it broke off.
  */
-export function relay(head: Head, watch: Watch, shape: Shape, out: Downstream): Promise<Ending> {
+export function relay({ opening, answer }: Head, watch: Watch, shape: Shape, out: Downstream): Promise<Ending> {
   return new Promise((resolve) => {
-    let over = false
-    let closing: NodeJS.Timeout | undefined
     const finish = (failure: string | null) => {
-      if (over) return
-      over = true
-      clearTimeout(closing)
-      const terminal = watch.terminal()
-      const broken = terminal === null
       const rest = shape.rest()
       if (rest !== null) out.write(rest)
-      if (broken) {
+      const terminal = watch.terminal()
+      if (terminal === null) {
         const last = shape.broken('stream_incomplete', 'The upstream ended the answer early.', watch.atBoundary())
         if (last !== null) out.write(last)
       }
       out.end()
-      resolve({ terminal, failure: broken ? (failure ?? 'stream_incomplete') : null })
+      resolve({ terminal, failure: terminal === null ? (failure ?? 'stream_incomplete') : null })
     }
+    /** False when the client is slow. */
     const pass = (chunk: Buffer): boolean => {
       watch.push(chunk)
       const shaped = shape.chunk(chunk)
-      const more = shaped === null || out.write(shaped)
-      if (!watch.sawTerminal() || over) return more
-      closing ??= setTimeout(() => {
-        head.answer.abort()
-        finish(null)
-      }, closingMs).unref()
-      return more
+      return shaped === null || out.write(shaped)
     }
-    for (const chunk of head.opening) pass(chunk)
-    head.opening = []
-    head.answer.attach({
+    const ended = () => {
+      finish(null)
+      drain(answer)
+    }
+    for (const chunk of opening) pass(chunk)
+    if (watch.sawTerminal()) return ended()
+    answer.attach({
       data(chunk) {
         const more = pass(chunk)
-        if (!more) out.drained(() => head.answer.resume())
-        return more
+        if (watch.sawTerminal()) ended()
+        else if (!more) out.drained(() => answer.resume())
+        return more || watch.sawTerminal()
       },
       end: () => finish(null),
       // An abort of ours carries its reason as the message.
       fail: (error) => finish(error.kind === 'aborted' ? error.message : `upstream_${error.kind}`),
     })
   })
+}
+
+/** Read what comes after the last event, which nobody needs, so that the connection is free again. */
+function drain(answer: Answer): void {
+  const timer = setTimeout(() => answer.abort(), closingMs)
+  timer.unref()
+  const done = () => clearTimeout(timer)
+  answer.attach({ data: () => true, end: done, fail: done })
 }

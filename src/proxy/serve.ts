@@ -11,7 +11,7 @@ import { type FindDeps, type Found, findAnswer } from './find-answer.ts'
 import { compactionRequest, normalizeRequest, parseBody } from './normalize.ts'
 import { poolHeaders } from './pool-usage.ts'
 import { type Ending, relay, type Shape } from './relay.ts'
-import { type SettleDeps, settle, settleFailure } from './settle.ts'
+import { bind, type SettleDeps, settle, settleFailure } from './settle.ts'
 import { codexShape, keepAliveText, publicShape } from './shapes.ts'
 import type { Surface } from './surfaces.ts'
 import type { Turn } from './turn.ts'
@@ -125,6 +125,7 @@ async function serveStream(
   const unwatch = keepAlive.watch(live)
   try {
     found = await findAnswer(turn, deps)
+    bind(turn, found, deps)
     turn.dropBody()
     reply.hijack()
     out.begin({ 'x-request-id': turn.ask.requestId, ...relayedHeaders(found, deps) })
@@ -175,6 +176,7 @@ async function serveJson(turn: Turn, reply: FastifyReply, surface: Surface, deps
   })
   if (!isFound(found)) return found
   try {
+    bind(turn, found, deps)
     const { ending, response } = await collect(found, deps)
     settle(turn, found, ending, { firstTokenMs: null, transport: 'json' }, deps)
     if (ending.terminal === null) throw new AppError('stream_incomplete')

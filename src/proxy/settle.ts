@@ -13,7 +13,14 @@ import type { Turn } from './turn.ts'
 
 export type SettleDeps = { pool: Pool; affinity: Affinity; clock: Clock; recorder: Recorder; log: Logger }
 
-/** A relayed answer is over: what it taught about account, thread and objects is kept, and the request recorded. */
+/** An answer begins: what the client may send next must find the same account, before this answer has ended. */
+export function bind(turn: Turn, { head, accountId }: Found, { affinity }: SettleDeps): void {
+  affinity.bind(turn.ask.affinityKeys, accountId)
+  const turnState = head.headers['x-codex-turn-state']
+  if (typeof turnState === 'string') affinity.own({ kind: 'turn_state', id: turnState }, accountId)
+}
+
+/** A relayed answer is over: what it taught about the account and its objects is kept, and the request recorded. */
 export function settle(
   turn: Turn,
   found: Found,
@@ -22,7 +29,7 @@ export function settle(
   deps: SettleDeps,
 ): void {
   const { pool, affinity, clock } = deps
-  const { accountId, head } = found
+  const { accountId } = found
   const { terminal, failure } = ending
   const failed = terminal?.type === 'response.failed' || terminal?.type === 'error'
   const response = fieldsOf(terminal?.data).response
@@ -30,12 +37,9 @@ export function settle(
   if (said !== null) touchAccount(pool, accountId, judge(said), turn.ask.model)
   if (terminal !== null && !failed) {
     pool.report(accountId, { kind: 'served' })
-    affinity.bind(turn.ask.affinityKeys, accountId)
     const { id } = fieldsOf(response)
     if (typeof id === 'string' && id !== '') affinity.own({ kind: 'response', id }, accountId)
   }
-  const turnState = head.headers['x-codex-turn-state']
-  if (typeof turnState === 'string') affinity.own({ kind: 'turn_state', id: turnState }, accountId)
   const unfinished = failure === 'client_disconnected' ? 'cancelled' : 'error'
   record(turn, deps, {
     status: terminal === null ? unfinished : failed ? 'error' : 'success',

@@ -2,11 +2,11 @@ import { exclusionOf } from '../balancer/eligibility.ts'
 import { type Account, activeBlock, statusOf } from '../domain/account.ts'
 import { AppError } from '../errors.ts'
 
-/** What to tell the client when no account is left. Null: accounts are fit, they just failed this request. */
+/**
+ * What to tell the client when no account of the pool is left. Null: there are fit accounts, they just failed this
+ * request. `pool` holds the accounts that offer the model.
+ */
 export function spentPoolError(pool: readonly Account[], nowMs: number): AppError | null {
-  if (pool.length === 0) {
-    return new AppError('no_accounts', { message: 'No account has been imported yet. Import an auth.json first.' })
-  }
   if (pool.some((account) => exclusionOf(account, nowMs) === null)) return null
   const blocked = pool.flatMap((account) => {
     if (account.health.paused || account.health.signIn !== 'ok') return []

@@ -37,7 +37,7 @@ describe('the main job', () => {
     rig = await startRig()
     const answer = await post('/v1/responses', { model: 'gpt-5.5', input: 'FAKE_TEXT: hello', temperature: 1 })
     expect(answer.status).toBe(200)
-    const body = await answer.json()
+    const body = (await answer.json()) as { output: unknown }
     expect(body).toMatchObject({ object: 'response', status: 'completed' })
     expect(JSON.stringify(body.output)).toContain('hello')
   })
