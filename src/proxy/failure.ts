@@ -50,6 +50,9 @@ export function refusal(error: UpstreamError, head: Head | null, nowMs: number):
   return { status, code, message, headers: json, body: JSON.stringify(body) }
 }
 
+/** What the log says of a bug; its client is told no more. */
+export const unexplained = { status: 500, code: 'internal_error', message: 'Something went wrong on this server.' }
+
 export function sendFailure(reply: FastifyReply, failure: Failure): unknown {
   if (reply.raw.destroyed) return reply.hijack()
   return reply.code(failure.status).headers(failure.headers).send(failure.body)

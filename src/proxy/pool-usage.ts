@@ -1,6 +1,7 @@
 import { exclusionOf } from '../balancer/eligibility.ts'
 import type { Account } from '../domain/account.ts'
 import { capacityOf, minuteMs, type QuotaWindow, usedNow, windowKinds } from '../domain/quota.ts'
+import type { Head } from '../upstream/opening.ts'
 
 /** One window of the whole pool: what is used of all capacity, and when the first part of it comes back. */
 type PoolWindow = { usedPercent: number; lengthMs: number; resetAtMs: number | null }
@@ -30,7 +31,7 @@ function futureReset({ resetAtMs }: QuotaWindow, nowMs: number): number[] {
 const slots = ['primary', 'secondary'] as const
 
 /** The `x-codex-*` headers that feed Codex's status line, for the pool instead of the one account that answered. */
-export function poolHeaders(accounts: readonly Account[], nowMs: number): Record<string, string> {
+function poolHeaders(accounts: readonly Account[], nowMs: number): Record<string, string> {
   const headers: Record<string, string> = {}
   const windows = poolWindows(accounts, nowMs)
   for (const [index, slot] of slots.entries()) {
@@ -41,6 +42,16 @@ export function poolHeaders(accounts: readonly Account[], nowMs: number): Record
     if (window.resetAtMs !== null) headers[`x-codex-${slot}-reset-at`] = String(Math.ceil(window.resetAtMs / 1000))
   }
   return headers
+}
+
+/** Headers of an answer that mean something to a client, with the pool's figures in place of one account's. */
+export function relayedHeaders({ headers }: Head, accounts: readonly Account[], nowMs: number): Record<string, string> {
+  const kept = poolHeaders(accounts, nowMs)
+  for (const name of ['x-codex-turn-state', 'openai-model', 'openai-processing-ms']) {
+    const value = headers[name]
+    if (typeof value === 'string') kept[name] = value
+  }
+  return kept
 }
 
 /** The answer of `GET /api/codex/usage`, in the shape of the upstream's own usage call. */

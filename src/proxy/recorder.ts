@@ -1,5 +1,5 @@
 import { costMicroUsd } from '../domain/price.ts'
-import type { Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
+import type { Ask, Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
 import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
 import { createWriteBehind, type WriteBehind } from '../lib/write-behind.ts'
@@ -29,31 +29,37 @@ export type Result = {
 /** Decisions over large pools are kept in part: the best and the first excluded tell why. */
 const keptRows = 20
 
-export function recordOf(turn: Turn, result: Result, nowMs: number): RequestRecord {
-  const { ask, decision } = turn
+/** What is known of a request that is recorded; `ask` is null when its body could not be read. */
+export type Recorded = Pick<Turn, 'headers' | 'route' | 'startedAtMs' | 'attempts' | 'decision'> & {
+  requestId: string
+  ask: Ask | null
+}
+
+export function recordOf(request: Recorded, result: Result, nowMs: number): RequestRecord {
+  const { ask, decision, requestId, attempts, startedAtMs, route } = request
   const { response, ...ending } = result
   const answered = fieldsOf(response)
   const usage = usageOf(answered.usage)
   // The tier that was served counts; it may differ from the one that was asked for.
-  const serviceTier = typeof answered.service_tier === 'string' ? answered.service_tier : ask.serviceTier
+  const serviceTier = typeof answered.service_tier === 'string' ? answered.service_tier : (ask?.serviceTier ?? null)
   return {
     id: randomId('req_'),
-    requestId: ask.requestId,
-    atMs: turn.startedAtMs,
-    route: turn.route,
-    model: ask.model,
-    effort: ask.effort,
+    requestId,
+    atMs: startedAtMs,
+    route,
+    model: ask?.model ?? null,
+    effort: ask?.effort ?? null,
     serviceTier,
     keyId: null,
     ...ending,
     usage,
-    costMicroUsd: usage && costMicroUsd(ask.model, serviceTier, usage),
-    totalMs: nowMs - turn.startedAtMs,
-    client: clientName(turn),
-    sessionId: ask.sessionId,
-    threadId: ask.threadId,
+    costMicroUsd: usage && ask && costMicroUsd(ask.model, serviceTier, usage),
+    totalMs: nowMs - startedAtMs,
+    client: clientName(request),
+    sessionId: ask?.sessionId ?? null,
+    threadId: ask?.threadId ?? null,
     responseId: typeof answered.id === 'string' ? answered.id : null,
-    attempts: turn.attempts,
+    attempts,
     decision: decision && {
       ...decision,
       ranked: decision.ranked.slice(0, keptRows),
@@ -62,7 +68,7 @@ export function recordOf(turn: Turn, result: Result, nowMs: number): RequestReco
   }
 }
 
-function clientName({ headers }: Turn): string | null {
+function clientName({ headers }: Recorded): string | null {
   const agent = headers['user-agent']
   if (agent === undefined) return isNativeCodex(headers) ? String(headers.originator) : null
   return agent.slice(0, 200)

@@ -1,13 +1,14 @@
 import type { Logger } from 'pino'
 import type { Affinity } from '../accounts/affinity.ts'
 import type { Pool } from '../accounts/pool.ts'
+import type { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { errorOfEvent } from '../upstream/upstream-error.ts'
 import { judge } from '../upstream/verdict.ts'
 import { touchAccount } from './attempt.ts'
 import type { Failure } from './failure.ts'
 import type { Found } from './find-answer.ts'
-import { type Recorder, type Result, recordOf } from './recorder.ts'
+import { type Recorded, type Recorder, type Result, recordOf } from './recorder.ts'
 import type { Ending } from './relay.ts'
 import type { Turn } from './turn.ts'
 
@@ -70,8 +71,25 @@ export function settleFailure(
   })
 }
 
-function record(turn: Turn, { recorder, clock, log }: SettleDeps, result: Result): void {
-  const row = recordOf(turn, result, clock.now())
+/** The request could not even be read: there is little to record, but a person will look for it. */
+export function settleRejected(
+  request: Omit<Recorded, 'ask' | 'attempts' | 'decision'>,
+  error: AppError,
+  deps: SettleDeps,
+): void {
+  const { code: errorCode, message: errorMessage, status: httpStatus } = error
+  write({ ...request, ask: null, attempts: [], decision: null }, deps, {
+    ...{ status: 'error', httpStatus, errorCode, errorMessage, accountId: null },
+    ...{ firstTokenMs: null, transport: 'json', response: null },
+  })
+}
+
+function record(turn: Turn, deps: SettleDeps, result: Result): void {
+  write({ ...turn, requestId: turn.ask.requestId }, deps, result)
+}
+
+function write(request: Recorded, { recorder, clock, log }: SettleDeps, result: Result): void {
+  const row = recordOf(request, result, clock.now())
   recorder.push(row)
   const { requestId, accountId, status, errorCode, totalMs, firstTokenMs } = row
   log.info(

@@ -1,0 +1,95 @@
+import type { FastifyReply } from 'fastify'
+import { AppError } from '../errors.ts'
+import { errorOfEvent } from '../upstream/upstream-error.ts'
+import { learn } from './attempt.ts'
+import type { Downstream } from './downstream.ts'
+import { collectResponse } from './events.ts'
+import { failureOf, refusal, sendFailure, unexplained } from './failure.ts'
+import { type Found, findAnswer } from './find-answer.ts'
+import { relayedHeaders } from './pool-usage.ts'
+import { type Ending, relay, type Shape } from './relay.ts'
+import type { ServeDeps } from './serve.ts'
+import { bind, settle, settleFailure } from './settle.ts'
+import type { Surface } from './surfaces.ts'
+import type { Turn } from './turn.ts'
+import { watchStream } from './watch.ts'
+
+type Json = Record<string, unknown>
+
+/** Answer a turn with one JSON object, gathered from the stream that the upstream always sends. */
+export async function serveJson(
+  turn: Turn,
+  reply: FastifyReply,
+  surface: Surface,
+  ending: AbortController,
+  deps: ServeDeps,
+): Promise<unknown> {
+  const { clock, keepAlive, pool } = deps
+  const unwatch = keepAlive.watch({
+    startedAtMs: turn.startedAtMs,
+    lastWriteAtMs: turn.startedAtMs,
+    // Nothing can be said before the object is whole.
+    mayInsert: () => false,
+    insert: () => {},
+    tooLong: () => ending.abort(new Error('turn_too_long')),
+  })
+  let found: Found | null = null
+  try {
+    found = await findAnswer(turn, deps)
+  } catch (error) {
+    unwatch()
+    const failure = failureOf(error, turn, clock.now())
+    settleFailure(turn, failure ?? unexplained, deps)
+    if (failure === null) throw error
+    return sendFailure(reply, failure)
+  }
+  try {
+    bind(turn, found, deps)
+    turn.dropBody()
+    const { end, response } = await collect(found, deps)
+    settle(turn, found, end, { firstTokenMs: null, transport: 'json' }, deps)
+    if (end.terminal === null) throw new AppError('stream_incomplete')
+    if (end.terminal.type === 'response.failed' || end.terminal.type === 'error' || response === null) {
+      return sendFailure(reply, refusal(errorOfEvent(end.terminal.data, clock.now()), null, clock.now()))
+    }
+    const headers = relayedHeaders(found.head, pool.accounts(), clock.now())
+    return reply.headers(headers).send(surface.body === 'compaction' ? compacted(response) : response)
+  } finally {
+    found.release()
+    unwatch()
+  }
+}
+
+async function collect(found: Found, deps: ServeDeps): Promise<{ end: Ending; response: Json | null }> {
+  const collector = collectResponse()
+  const watch = watchStream({
+    firstOutput: () => {},
+    rateLimits: (event) => learn(deps.pool, found.accountId, event, deps.clock.now()),
+  })
+  const nowhere: Downstream = { begun: false, begin() {}, write: () => true, drained: (resume) => resume(), end() {} }
+  const shape: Shape = {
+    chunk: (chunk) => {
+      collector.push(chunk)
+      return null
+    },
+    rest: () => {
+      collector.finish()
+      return null
+    },
+    broken: () => null,
+  }
+  const end = await relay(found.head, watch, shape, nowhere)
+  return { end, response: collector.response() }
+}
+
+/** The answer of a compaction: only the item that stands for the history, in the shape that its clients know. */
+function compacted(response: Json): Json {
+  const output: unknown[] = Array.isArray(response.output) ? response.output : []
+  const { id, status, usage, service_tier } = response
+  return { object: 'response.compaction', id, status, output: output.filter(isCompaction), usage, service_tier }
+}
+
+function isCompaction(item: unknown): boolean {
+  const type = typeof item === 'object' && item !== null && 'type' in item ? item.type : null
+  return type === 'compaction' || type === 'compaction_summary'
+}
