@@ -2,3 +2,4 @@ import { tables } from '../src/store/schema.ts'
 
 export const { accounts, credentials, usageSamples, requests, affinities, owners, settings, counters, meta } =
   tables.postgres
+export const { signIn, recoveryCodes, sessions } = tables.postgres

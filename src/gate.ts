@@ -2,14 +2,20 @@ import type { IncomingHttpHeaders } from 'node:http'
 import ipaddr from 'ipaddr.js'
 import { AppError } from './errors.ts'
 
-/** Who may use a route. Every route declares one; there is no default. */
-export type Access = 'public' | 'local'
+/**
+ * Who may use a route. Every route declares one; there is no default. `public`: anybody. `door`: anybody, but no other
+ * site's page: what one signs in with. `session`: who is signed in to the dashboard, or sits at this machine while
+ * there is no password. `local`: this machine.
+ */
+export type Access = 'public' | 'door' | 'session' | 'local'
 
 export type GateRules = {
   /** Peers whose `X-Forwarded-For` is believed. */
   trustedProxies: readonly (readonly [ipaddr.IPv4 | ipaddr.IPv6, number])[]
   /** Host names that are answered, beside localhost and plain addresses. Lower case. */
   hosts: ReadonlySet<string>
+  /** Host names whose pages are ours although the Host differs: a reverse proxy may rewrite it. Lower case. */
+  origins: ReadonlySet<string>
 }
 
 /** What the gate looks at. `peer` is the socket's remote address. */
@@ -23,34 +29,49 @@ export function admit(visitor: Visitor, access: Access, rules: GateRules): void 
   checkHost(visitor.headers.host, rules)
   if (access === 'public') return
   checkOrigin(visitor.headers, rules)
-  if (!isLocal(visitor, rules)) {
+  if (access === 'local' && !isLocal(visitor, rules)) {
     const message =
-      'Only this machine is let in so far: sign-in and API keys are not available yet. ' +
+      'Only this machine is let in so far: API keys are not available yet. ' +
       'Reach it through an SSH tunnel to 127.0.0.1, or run it where the client runs.'
     throw new AppError('authentication_required', { message })
   }
 }
 
 /**
- * True when the request began on this machine. A forwarded header makes a request remote unless the peer is a trusted
- * proxy, so that a reverse proxy on this machine cannot pass strangers off as local.
+ * True when the request began on this machine. A forwarded header makes a request remote, so that a reverse proxy on
+ * this machine cannot pass strangers off as local, unless a trusted proxy here vouches that every hop was here too.
  */
-function isLocal({ peer, headers }: Visitor, { trustedProxies }: GateRules): boolean {
+export function isLocal({ peer, headers }: Visitor, { trustedProxies }: GateRules): boolean {
   const address = parse(peer)
-  if (address === null) return false
+  if (address === null || !isLoopback(address)) return false
   const forwarded = headers['x-forwarded-for'] ?? headers.forwarded ?? headers['x-real-ip']
-  if (forwarded === undefined) return isLoopback(address)
-  const trusts = (one: ipaddr.IPv4 | ipaddr.IPv6) =>
-    trustedProxies.some(
-      ([range, bits]) => range.kind() === one.kind() && one.match([range, bits] as [ipaddr.IPv4, number]),
-    )
-  if (!trusts(address)) return false
+  if (forwarded === undefined) return true
+  const hops = String(headers['x-forwarded-for'] ?? '').split(',')
+  return isTrusted(address, trustedProxies) && hops.every((hop) => isLoopback(parse(hop.trim())))
+}
+
+/** The address that attempts are counted by: the nearest hop that no trusted proxy vouches for. */
+export function clientAddress({ peer, headers }: Visitor, { trustedProxies }: GateRules): string {
+  const address = parse(peer)
+  if (address === null) return 'unknown'
+  if (!isTrusted(address, trustedProxies)) return address.toString()
   const hops = String(headers['x-forwarded-for'] ?? '')
     .split(',')
     .map((hop) => parse(hop.trim()))
-  // The last hop that no trusted proxy vouches for is the client; what stands before it is hearsay.
-  const client = hops.findLast((hop) => hop === null || !trusts(hop))
-  return client != null && isLoopback(client)
+  const client = hops.findLast((hop) => hop === null || !isTrusted(hop, trustedProxies))
+  return (client ?? address).toString()
+}
+
+/** True when a trusted proxy says that the browser came to it by https. We speak plain HTTP ourselves. */
+export function cameBySecureWay({ peer, headers }: Visitor, { trustedProxies }: GateRules): boolean {
+  const address = parse(peer)
+  return address !== null && isTrusted(address, trustedProxies) && headers['x-forwarded-proto'] === 'https'
+}
+
+function isTrusted(address: ipaddr.IPv4 | ipaddr.IPv6, trusted: GateRules['trustedProxies']): boolean {
+  return trusted.some(
+    ([range, bits]) => range.kind() === address.kind() && address.match([range, bits] as [ipaddr.IPv4, number]),
+  )
 }
 
 /** A name that somebody else's DNS controls could point here; localhost and plain addresses could not. */
@@ -71,11 +92,11 @@ function checkOrigin(headers: IncomingHttpHeaders, rules: GateRules): void {
   }
 }
 
-function isOwnOrigin(origin: string, host: string | undefined, { hosts }: GateRules): boolean {
+function isOwnOrigin(origin: string, host: string | undefined, { origins }: GateRules): boolean {
   if (!URL.canParse(origin)) return false
   const url = new URL(origin)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return false
-  return url.host === host?.toLowerCase() || hosts.has(url.hostname)
+  return url.host === host?.toLowerCase() || origins.has(url.hostname)
 }
 
 function hostName(host: string | undefined): string {
@@ -88,6 +109,6 @@ function parse(address: string | undefined): ipaddr.IPv4 | ipaddr.IPv6 | null {
   return address !== undefined && ipaddr.isValid(address) ? ipaddr.process(address) : null
 }
 
-function isLoopback(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
-  return address.range() === 'loopback'
+function isLoopback(address: ipaddr.IPv4 | ipaddr.IPv6 | null): boolean {
+  return address?.range() === 'loopback'
 }

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import cookie from '@fastify/cookie'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { ZodError } from 'zod'
+import { refuseBroken } from './broken-request.ts'
 import { AppError, dashboardBody, type ErrorCode, openAiBody } from './errors.ts'
 import { type Access, admit, type GateRules } from './gate.ts'
 import type { Clock } from './lib/clock.ts'
@@ -23,6 +25,8 @@ export type ServerDeps = {
   version: string
   /** False from the moment the server is asked to stop. */
   isOpen: () => boolean
+  /** Lets a request to the dashboard's API in, or throws an AppError that says what it lacks. */
+  checkSession: (request: FastifyRequest) => Promise<void>
 }
 
 /** Limits for routes that do not say otherwise. */
@@ -33,19 +37,22 @@ const requestMs = 10 * 60_000
 const headersMs = 60_000
 
 /** A Fastify instance with the gate, the error answers and the limits that every route has. Routes are added to it. */
-export function createServer({ gate, clock, log, version, isOpen }: ServerDeps): FastifyInstance {
+export function createServer({ gate, clock, log, version, isOpen, checkSession }: ServerDeps): FastifyInstance {
   const app = Fastify({
     logger: false,
     genReqId: requestId,
     bodyLimit: bodyBytes,
     handlerTimeout: deadlineMs,
     requestTimeout: requestMs,
-    http: { headersTimeout: headersMs },
+    // The gate refuses a request without a Host, with an explanation.
+    http: { headersTimeout: headersMs, requireHostHeader: false },
+    clientErrorHandler: (error, socket) => refuseBroken(error, socket, clock.now()),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply, clock, log),
   })
+  void app.register(cookie)
   app.addHook('onRoute', (route) => {
     if (route.config?.access === undefined)
       throw new Error(`The route ${route.method} ${route.url} declares no access.`)
@@ -57,12 +64,15 @@ export function createServer({ gate, clock, log, version, isOpen }: ServerDeps):
     if (!isOpen() && access !== 'public') throw new AppError('shutting_down', { retryAfterSeconds: 5 })
     // An unknown path is refused like a local one: strangers learn nothing from the difference.
     admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'local', gate)
+    if (access === 'session') await checkSession(request)
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => sendError(error, request, reply, clock, log))
   app.setNotFoundHandler((request, reply) => {
-    const message = `There is no ${request.method} ${request.url.split('?')[0]}.`
+    const message = `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.`
     return sendError(new AppError('not_found', { message }), request, reply, clock, log)
   })
+  // An expectation that nobody knows may be ignored; Node would refuse it without a word.
+  app.server.on('checkExpectation', app.routing)
   app.get('/health/live', { config: { access: 'public' } }, async () => ({ status: 'ok', version }))
   return app
 }
@@ -109,5 +119,5 @@ function toldError(error: Error): AppError {
   const { statusCode } = error as Partial<FastifyError>
   if (statusCode === undefined || statusCode === 500) return new AppError('internal_error', {}, { cause: error })
   const code = codeByStatus[statusCode] ?? (statusCode < 500 ? 'invalid_request' : 'internal_error')
-  return new AppError(code, code === 'invalid_request' ? { message: error.message } : {}, { cause: error })
+  return new AppError(code, code === 'invalid_request' ? { message: error.message.slice(0, 200) } : {}, { cause: error })
 }

@@ -39,6 +39,8 @@ export type PoolDeps = {
   onError: (error: unknown) => void
   /** Told about every change of health, for the log. */
   onHealth?: (account: Account, event: HealthEvent) => void
+  /** Told of every change of an account, those of its load included. */
+  onChange?: (id: string) => void
   /** Told whenever the stored accounts were read: their tokens may be others now. */
   onLoaded?: () => void
 }
@@ -49,7 +51,7 @@ const lackMs = hourMs
 /** A figure that did not change is kept for trends this often. */
 const sampleEveryMs = 5 * 60_000
 
-export function createPool({ store, clock, settings, onError, onHealth, onLoaded }: PoolDeps): Pool {
+export function createPool({ store, clock, settings, onError, onHealth, onLoaded, onChange }: PoolDeps): Pool {
   let pool = new Map<string, Account>()
   let listed: readonly Account[] | null = null
   let loadedVersion = -1
@@ -71,6 +73,7 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
   const put = (account: Account) => {
     pool.set(account.id, account)
     listed = null
+    onChange?.(account.id)
   }
   const list = () => {
     listed ??= [...pool.values()]

@@ -1,17 +1,29 @@
-import type { FastifyInstance } from 'fastify'
-import { SettingsChange } from '../contract/settings.ts'
+import { SettingsChange, SettingsView } from '../contract/settings.ts'
 import type { Settings } from '../domain/settings.ts'
+import { type AnyRoute, route } from './route.ts'
 
 export type SettingsDeps = { read: () => Settings; save: (settings: Settings) => Promise<void> }
 
-export function addSettingsRoutes(app: FastifyInstance, { read, save }: SettingsDeps): void {
-  app.get('/api/settings', { config: { access: 'local' } }, async () => read())
-  app.patch<{ Body: Partial<Settings> }>(
-    '/api/settings',
-    { schema: { body: SettingsChange }, config: { access: 'local' } },
-    async ({ body }) => {
-      await save({ ...read(), ...body })
-      return read()
-    },
-  )
+export function settingsRoutes({ read, save }: SettingsDeps): AnyRoute[] {
+  return [
+    route(
+      { method: 'GET', path: '/api/settings', access: 'session', summary: 'All settings', answer: SettingsView },
+      async () => read(),
+    ),
+    route(
+      {
+        method: 'PATCH',
+        path: '/api/settings',
+        access: 'session',
+        summary: 'Change the settings that are named',
+        body: SettingsChange,
+        answer: SettingsView,
+      },
+      async ({ body }) => {
+        const named = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
+        await save({ ...read(), ...named })
+        return read()
+      },
+    ),
+  ]
 }

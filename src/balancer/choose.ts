@@ -55,13 +55,14 @@ export function choose(pool: readonly Account[], ask: RoutingAsk, policy: Policy
   return { accountId: first.accountId, because: ranked.length === 1 ? 'only_one' : 'ranked_first', ...base }
 }
 
+/** What this request asks comes before the account's own state: a last resort overrides a rest, nothing else. */
 function exclusionFor(account: Account, ask: RoutingAsk, pool: readonly Account[], nowMs: number): Exclusion | null {
   if (ask.tried.has(account.id)) return { reason: 'already_tried' }
-  const general = exclusionOf(account, nowMs)
-  if (general) return general
   if (ask.ownerId !== null && ask.ownerId !== account.id) return { reason: 'not_owner', ownerId: ask.ownerId }
-  const lacks = ask.lacking.has(account.id) || lacksModel(account, ask.model, pool)
-  return lacks ? { reason: 'model_unavailable', model: ask.model } : null
+  if (ask.lacking.has(account.id) || lacksModel(account, ask.model, pool)) {
+    return { reason: 'model_unavailable', model: ask.model }
+  }
+  return exclusionOf(account, nowMs)
 }
 
 /** Resting after failures is caution, not a refusal: with nobody else left the one that rests shortest is asked. */

@@ -61,6 +61,8 @@ function refusal(event: Extract<HealthEvent, { kind: 'refused' }>, nowMs: number
 }
 
 function failed(health: Health, code: string, nowMs: number): Health {
+  // Requests that were on their way when the rest began, and last resorts, met the same trouble: counted once.
+  if (health.blocked?.by === 'errors' && health.blocked.untilMs > nowMs) return health
   const failures = health.failures + 1
   if (failures < failuresBeforeRest) return { ...health, failures }
   const restMs = Math.min(longestRestMs, firstRestMs * 2 ** (failures - failuresBeforeRest))

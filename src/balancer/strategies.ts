@@ -24,7 +24,8 @@ export const strategies: Record<StrategyName, Strategy> = {
   round_robin: { rank: () => 0 },
   /** Empty one account before touching the next: the fullest short window first, then the fullest long one. */
   fill_first: {
-    rank: (account, { nowMs }) => usedPercent(account, 'short', nowMs) + usedPercent(account, 'weekly', nowMs) / 1_000,
+    rank: (account, { nowMs }) =>
+      usedPercent(account, 'short', nowMs) + usedPercent(account, longWindow(account), nowMs) / 1_000,
   },
   /** The account whose tightest window has most room. */
   least_used: { rank: (account, { nowMs }) => -tightestPercent(account, nowMs) },
@@ -41,11 +42,14 @@ function usedPercent(account: Account, kind: WindowKind, nowMs: number): number 
   return window ? Math.min(100, usedNow(window, nowMs) + account.inFlight * pressurePercent) : 0
 }
 
+function longWindow({ windows }: Account): WindowKind {
+  return windows.some((window) => window.kind === 'monthly') ? 'monthly' : 'weekly'
+}
+
 /** Credits left in the long window, fading out as the short window nears its end. */
 function leftCredits(account: Account, nowMs: number): number {
   const capacity = capacityOf(account.plan)
-  const isMonthly = account.windows.some((window) => window.kind === 'monthly')
-  const long = isMonthly ? 'monthly' : 'weekly'
+  const long = longWindow(account)
   const size = capacity[long] ?? capacity.weekly ?? 1
   const longLeft = 1 - usedPercent(account, long, nowMs) / 100
   const shortLeft = 1 - usedPercent(account, 'short', nowMs) / 100

@@ -27,7 +27,14 @@ Ends with 1 when anything was rejected; everything else is imported nevertheless
     help: 'Runs the real product against a simulator. Nothing is sent out, and your data directory is not touched.',
     run: async (call) => (await import('./demo.ts')).demo(call),
   },
+  {
+    name: 'reset-password',
+    summary: 'Remove the dashboard password and the second factor',
+    operands: '',
+    help: 'Ends every session. Accounts and logged requests stay. A running server notices at once.',
+    run: async (call) => (await import('./reset-password.ts')).resetPassword(call),
+  },
 ]
 
 /** Names that are reserved for commands to come. */
-export const plannedCommands = ['setup', 'doctor', 'backup', 'restore', 'migrate-from-codex-lb', 'reset-password']
+export const plannedCommands = ['setup', 'doctor', 'backup', 'restore', 'migrate-from-codex-lb']

@@ -40,7 +40,7 @@ export async function demo(call: Call): Promise<ExitCode> {
   )
   for (const warning of warnings) call.complain(`codex-lb: ${warning}`)
   try {
-    const app = await startApp(config, createLog(config))
+    const app = await startApp(config, createLog(config), { demo: true })
     await importAll(
       app.url,
       simulator.accounts.map(({ email }) => simulator.authJson(email)),

@@ -1,10 +1,7 @@
 import { z } from 'zod'
 import { statuses } from '../domain/account.ts'
 import { readingSources, windowKinds } from '../domain/quota.ts'
-
-/** A moment: ISO 8601, UTC, with milliseconds. */
-const moment = z.iso.datetime()
-const percent = z.number().min(0).max(100)
+import { moment, percent } from './common.ts'
 
 /** One usage window, with where its figure comes from and when it was read. */
 export const WindowView = z.object({
@@ -99,3 +96,7 @@ export const AccountTrends = z.object({
 export type AccountTrends = z.infer<typeof AccountTrends>
 
 export const AccountParams = z.object({ id: z.string().min(1).max(200) })
+
+export const AccountPaused = z.object({ status: z.literal('paused') })
+export const AccountReactivated = z.object({ status: z.literal('reactivated') })
+export const AccountDeleted = z.object({ status: z.literal('deleted') })

@@ -1,6 +1,60 @@
 import { z } from 'zod'
+import { moment, oneOrMore } from './common.ts'
+
+export const requestStatuses = ['success', 'error', 'cancelled'] as const
 
 export const RequestLogQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
+  /** The `nextCursor` of the page before. */
   cursor: z.string().max(500).optional(),
+  accountId: oneOrMore(z.string().max(200)),
+  model: oneOrMore(z.string().max(200)),
+  status: oneOrMore(z.enum(requestStatuses)),
+  since: z.iso.datetime({ offset: true }).optional(),
+  until: z.iso.datetime({ offset: true }).optional(),
+  /** Part of a request id, thread, model, client or error. */
+  search: z.string().trim().max(200).optional(),
 })
+
+const Attempt = z.object({
+  accountId: z.string(),
+  verdict: z.string(),
+  code: z.string().nullable(),
+  status: z.int().nullable(),
+  at: moment,
+})
+
+/** One request as the log shows it. */
+export const RequestView = z.object({
+  id: z.string(),
+  requestId: z.string(),
+  at: moment,
+  route: z.string(),
+  model: z.string().nullable(),
+  effort: z.string().nullable(),
+  serviceTier: z.string().nullable(),
+  accountId: z.string().nullable(),
+  keyId: z.string().nullable(),
+  status: z.enum(requestStatuses),
+  httpStatus: z.int(),
+  errorCode: z.string().nullable(),
+  errorMessage: z.string().nullable(),
+  usage: z.object({ input: z.int(), cached: z.int(), output: z.int(), reasoning: z.int() }).nullable(),
+  /** Estimate at API list prices; null when the model has no known price. */
+  costUsd: z.number().nullable(),
+  firstTokenMs: z.number().nullable(),
+  totalMs: z.number(),
+  transport: z.enum(['sse', 'json']),
+  client: z.string().nullable(),
+  sessionId: z.string().nullable(),
+  threadId: z.string().nullable(),
+  responseId: z.string().nullable(),
+  attempts: z.array(Attempt),
+  /** The routing decision as it was made: who was ranked, who was excluded and why. */
+  decision: z.unknown(),
+})
+export type RequestView = z.infer<typeof RequestView>
+
+export const RequestLog = z.object({ items: z.array(RequestView), nextCursor: z.string().nullable() })
+export type RequestLog = z.infer<typeof RequestLog>
+export const RequestParams = z.object({ id: z.string().min(1).max(200) })

@@ -26,11 +26,17 @@ const prices: Record<string, Price> = {
   'gpt-5.4': { standard: [2.5, 0.25, 15], priority: [5, 0.5, 30], flex: [1.25, 0.125, 7.5], long: [5, 0.5, 22.5] },
   'gpt-5.3': { standard: [1.75, 0.175, 14] },
   'gpt-5.3-codex': { standard: [1.75, 0.175, 14], priority: [3.5, 0.35, 28] },
+  'gpt-5.2-codex': { standard: [1.75, 0.175, 14], priority: [3.5, 0.35, 28] },
+  'gpt-5.2-chat-latest': { standard: [1.75, 0.175, 14] },
   'gpt-5.2': { standard: [1.75, 0.175, 14], priority: [3.5, 0.35, 28], flex: [0.875, 0.0875, 7] },
   'gpt-5.1-codex-mini': { standard: [0.25, 0.025, 2] },
+  'gpt-5.1-codex': { standard: [1.25, 0.125, 10], priority: [2.5, 0.25, 20] },
+  'gpt-5.1-chat-latest': { standard: [1.25, 0.125, 10] },
   'gpt-5.1': { standard: [1.25, 0.125, 10], priority: [2.5, 0.25, 20], flex: [0.625, 0.0625, 5] },
   'gpt-5-codex': { standard: [1.25, 0.125, 10], priority: [2.5, 0.25, 20] },
+  'gpt-5-chat-latest': { standard: [1.25, 0.125, 10] },
   'gpt-5': { standard: [1.25, 0.125, 10], priority: [2.5, 0.25, 20], flex: [0.625, 0.0625, 5] },
+  'gpt-image': { standard: [5, 2, 30] },
 }
 /** `gpt-5` must not price `gpt-50`: a slug ends at the end of the name or at a dash. */
 const slugsLongestFirst = Object.keys(prices).sort((a, b) => b.length - a.length)

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Ask, OwnedObject } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
@@ -62,6 +63,7 @@ export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: 
 function scan(bytes: Buffer): Map<string, Span> {
   if (bytes.length === 0)
     throw new AppError('invalid_request', { message: 'The request body is empty; send a JSON object.' })
+  if (!isUtf8(bytes)) throw new AppError('invalid_request', { message: 'The request body is not UTF-8 text.' })
   try {
     return scanObject(bytes, wanted)
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { promisify } from 'node:util'
-import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib'
+import type { Transform } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from 'node:zlib'
 import { AppError } from '../errors.ts'
 
 /** Largest request body, before and after decompression. */
@@ -10,19 +10,18 @@ const maxHeldBytes = 1024 * 1024 * 1024
 /** A client that sends nothing for this long has given up. */
 const silenceMs = 30_000
 
-type Decoder = (bytes: Buffer, limit: { maxOutputLength: number }) => Promise<Buffer>
-const gunzipAsync: Decoder = promisify(gunzip)
-const inflateAsync: Decoder = promisify(inflate)
-const inflateRawAsync: Decoder = promisify(inflateRaw)
+const options = { chunkSize: 256 * 1024 }
+
+/** Makes a decoder for a body that begins with this byte. */
+type Decoder = (firstByte: number) => Transform
 
 const decoders: Record<string, Decoder> = {
-  identity: async (bytes) => bytes,
-  zstd: promisify(zstdDecompress),
-  gzip: gunzipAsync,
-  'x-gzip': gunzipAsync,
-  br: promisify(brotliDecompress),
+  zstd: () => createZstdDecompress(options),
+  gzip: () => createGunzip(options),
+  'x-gzip': () => createGunzip(options),
+  br: () => createBrotliDecompress(options),
   // Both forms are sent under this name; a zlib header tells them apart.
-  deflate: (bytes, limit) => ((bytes[0] ?? 0) % 16 === 8 ? inflateAsync(bytes, limit) : inflateRawAsync(bytes, limit)),
+  deflate: (firstByte) => (firstByte % 16 === 8 ? createInflate(options) : createInflateRaw(options)),
 }
 
 /** Reads request bodies whole and bounded, in the end as the plain bytes that were meant. */
@@ -31,7 +30,10 @@ export type BodyReader = {
   read(request: IncomingMessage): Promise<{ bytes: Buffer; done: () => void }>
 }
 
-export function createBodyReader(limits = { bodyBytes: maxBodyBytes, heldBytes: maxHeldBytes, silenceMs }): BodyReader {
+export type BodyLimits = { bodyBytes: number; heldBytes: number; silenceMs: number }
+
+export function createBodyReader(given: Partial<BodyLimits> = {}): BodyReader {
+  const limits: BodyLimits = { bodyBytes: maxBodyBytes, heldBytes: maxHeldBytes, silenceMs, ...given }
   let heldBytes = 0
   return {
     async read(request) {
@@ -51,8 +53,7 @@ export function createBodyReader(limits = { bodyBytes: maxBodyBytes, heldBytes: 
       try {
         let bytes = await collect(request, limits, hold)
         for (const coding of codings.toReversed()) {
-          bytes = await decode(coding, bytes, limits.bodyBytes)
-          hold(bytes.length)
+          bytes = await decode(coding, bytes, limits.bodyBytes, hold)
         }
         return { bytes, done }
       } catch (error) {
@@ -115,19 +116,29 @@ function collect(
   })
 }
 
-async function decode(coding: string, bytes: Buffer, maxOutputLength: number): Promise<Buffer> {
-  const decoder = decoders[coding]
+/** In pieces, so that what a small body grows to is counted while it grows. */
+async function decode(coding: string, bytes: Buffer, limit: number, hold: (bytes: number) => void): Promise<Buffer> {
+  const decoder = decoders[coding]?.(bytes[0] ?? 0)
   if (decoder === undefined) return bytes
+  const chunks: Buffer[] = []
+  let size = 0
   try {
-    return await decoder(bytes, { maxOutputLength })
+    decoder.end(bytes)
+    for await (const chunk of decoder as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > limit) throw tooLarge(limit)
+      hold(chunk.length)
+      chunks.push(chunk)
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxOutputLength)
+    if (error instanceof AppError) throw error
     throw new AppError(
       'invalid_request',
       { message: `The body is not valid ${coding}.`, param: 'Content-Encoding' },
       { cause: error },
     )
   }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)
 }
 
 function tooLarge(limit: number): AppError {

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 /** The client's side of a stream: headers once, then bytes, and a sign of life when nothing else comes. */
 export type Downstream = {
   readonly begun: boolean
-  /** Send status 200 and the headers, unless that happened already. */
+  /** Status 200 and the headers, unless they were set already; they go out with the first bytes. */
   begin(headers: Record<string, string>): void
   /** False when the client is slow: wait for `drained`. */
   write(chunk: Buffer | string): boolean
@@ -58,13 +58,19 @@ const streamHeaders = {
   'x-accel-buffering': 'no',
 }
 
+/** What is written within one tick goes out as one piece: an upstream's read often holds many events. */
 export function createDownstream(response: ServerResponse, wrote: () => void): Downstream {
   let waiting: (() => void) | null = null
+  let gathered: (Buffer | string)[] = []
   response.on('drain', () => {
     const resume = waiting
     waiting = null
     resume?.()
   })
+  const flush = () => {
+    if (gathered.length > 0 && !response.destroyed) response.write(joined(gathered))
+    gathered = []
+  }
   return {
     get begun() {
       return response.headersSent
@@ -72,16 +78,26 @@ export function createDownstream(response: ServerResponse, wrote: () => void): D
     begin(headers) {
       if (response.headersSent || response.destroyed) return
       response.writeHead(200, { ...streamHeaders, ...headers })
-      response.flushHeaders()
     },
     write(chunk) {
       wrote()
-      return response.destroyed || response.write(chunk)
+      if (gathered.length === 0) process.nextTick(flush)
+      gathered.push(chunk)
+      return response.destroyed || !response.writableNeedDrain
     },
     drained(resume) {
       if (response.writableNeedDrain) waiting = resume
       else resume()
     },
-    end: () => void response.end(),
+    end() {
+      flush()
+      response.end()
+    },
   }
+}
+
+function joined(parts: (Buffer | string)[]): Buffer | string {
+  const [only] = parts
+  if (parts.length === 1 && only !== undefined) return only
+  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
 }

@@ -25,7 +25,9 @@ export function collectResponse(forward: (text: string) => void = () => {}): Col
       // Events of the private protocol mean nothing to public clients, and some of them stop at an unknown one.
       if (type.startsWith('codex.')) return
       if (type === 'response.output_item.done') keepItem(parseObject(data))
-      forward(`event: ${type}\ndata: ${isTerminal(type) ? complete(data) : data}\n\n`)
+      const text = isTerminal(type) ? complete(data) : data
+      // Data that came on several lines goes out on several.
+      forward(`event: ${type}\ndata: ${text.replaceAll('\n', '\ndata: ')}\n\n`)
     },
   })
   const keepItem = (event: Json | null) => {

@@ -1,15 +1,18 @@
 import type { Affinity } from '../accounts/affinity.ts'
 import type { Decision } from '../balancer/choose.ts'
+import type { LiveEvent } from '../domain/live.ts'
 import type { OwnedObject } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
+import type { Bus } from '../lib/bus.ts'
 import type { Head } from '../upstream/opening.ts'
 import type { Verdict } from '../upstream/verdict.ts'
+import { announce } from './announce.ts'
 import { type AttemptDeps, type Tried, tryAccount } from './attempt.ts'
 import { parseBody, withoutReasoning } from './normalize.ts'
 import { spentPoolError } from './spent.ts'
 import type { Turn } from './turn.ts'
 
-export type FindDeps = AttemptDeps & { affinity: Affinity }
+export type FindDeps = AttemptDeps & { affinity: Affinity; live: Bus<LiveEvent> }
 
 /** An answer worth relaying, and the account it came from. `release` counts the request out. */
 export type Found = { head: Head; accountId: string; release: () => void }
@@ -49,8 +52,9 @@ export async function findAnswer(turn: Turn, deps: FindDeps): Promise<Found> {
     const decision = pool.choose({ model: turn.ask.model, ownerId: owner?.accountId ?? null, preferredId, tried, seed })
     turn.decision = decision
     const { accountId } = decision
-    if (accountId === null) throw nothingLeft(turn, owner, last, deps)
+    if (accountId === null) throw nothingLeft(turn, owner, preferredId, last, deps)
     const release = pool.lease(accountId)
+    announce(turn, 'chosen', accountId, deps)
     try {
       // A turn state means something to the account that issued it; elsewhere the full input speaks for itself.
       const keepTurnState = turnStateOwner === accountId
@@ -136,6 +140,7 @@ function turnStateOwnerOf(owned: readonly OwnedObject[], affinity: Affinity): st
 function nothingLeft(
   turn: Turn,
   owner: Owner | null,
+  preferredId: string | null,
   last: { fault: Fault; head: Head | null } | null,
   deps: FindDeps,
 ): Error {
@@ -159,7 +164,12 @@ function nothingLeft(
       param: 'model',
     })
   }
-  if (last.fault.kind === 'unreadable') return new AppError('upstream_error', { message: last.fault.error.message })
+  if (last.fault.kind === 'unreadable') {
+    // What the others cannot read most likely belongs to the thread's account: when that one is back, it can go on.
+    const home = preferredId === null ? null : pool.get(preferredId)
+    const homeIsOut = home ? spentPoolError([home], clock.now()) : null
+    return homeIsOut ?? new AppError('upstream_error', { message: last.fault.error.message })
+  }
   return new UpstreamRefusal(last.fault, last.head)
 }
 

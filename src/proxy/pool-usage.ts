@@ -1,32 +1,8 @@
 import { exclusionOf } from '../balancer/eligibility.ts'
 import type { Account } from '../domain/account.ts'
-import { capacityOf, minuteMs, type QuotaWindow, usedNow, windowKinds } from '../domain/quota.ts'
+import { type PoolWindow, poolWindows } from '../domain/pool-windows.ts'
+import { minuteMs, usedNow } from '../domain/quota.ts'
 import type { Head } from '../upstream/opening.ts'
-
-/** One window of the whole pool: what is used of all capacity, and when the first part of it comes back. */
-type PoolWindow = { usedPercent: number; lengthMs: number; resetAtMs: number | null }
-
-/** Windows of the pool, shortest first. Accounts that a person has taken out do not count. */
-function poolWindows(accounts: readonly Account[], nowMs: number): PoolWindow[] {
-  const serving = accounts.filter(({ health }) => !health.paused && health.signIn === 'ok')
-  return windowKinds.flatMap((kind) => {
-    const parts = serving.flatMap((account) => {
-      const window = account.windows.find((one) => one.kind === kind)
-      return window ? [{ window, capacity: capacityOf(account.plan)[kind] ?? 1 }] : []
-    })
-    const first = parts[0]
-    if (first === undefined) return []
-    const total = parts.reduce((sum, { capacity }) => sum + capacity, 0)
-    const used = parts.reduce((sum, { window, capacity }) => sum + capacity * usedNow(window, nowMs), 0)
-    const resets = parts.flatMap(({ window }) => futureReset(window, nowMs))
-    const resetAtMs = resets.length === 0 ? null : Math.min(...resets)
-    return [{ usedPercent: used / total, lengthMs: first.window.lengthMs, resetAtMs }]
-  })
-}
-
-function futureReset({ resetAtMs }: QuotaWindow, nowMs: number): number[] {
-  return resetAtMs !== null && resetAtMs > nowMs ? [resetAtMs] : []
-}
 
 const slots = ['primary', 'secondary'] as const
 

@@ -20,6 +20,8 @@ const closeBrace = 0x7d
 const openBracket = 0x5b
 const closeBracket = 0x5d
 const maxDepth = 512
+/** No number that means something is longer. */
+const maxLiteral = 1_024
 
 /**
  * Find the wanted keys of a JSON object without building it: long texts are skipped by native search, nested values by
@@ -94,7 +96,7 @@ function skipValue(bytes: Buffer, at: number): number {
     const byte = bytes[at]
     if (byte === comma || byte === closeBrace || byte === closeBracket || byte === undefined || byte <= 0x20) break
   }
-  const literal = bytes.toString('latin1', start, Math.min(at, start + 64))
+  const literal = at - start > maxLiteral ? '' : bytes.toString('latin1', start, at)
   if (!/^(true|false|null|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)$/.test(literal))
     throw new ScanError('Unexpected value', start)
   return at

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
+import { announce } from './announce.ts'
 import { readAsk } from './ask.ts'
 import type { BodyReader } from './body.ts'
 import type { KeepAlive } from './downstream.ts'
@@ -33,6 +34,7 @@ export async function serveTurn(
   })
   const signal = AbortSignal.any([ending.signal, deps.stopping])
   const turn = await readTurn(request, surface, startedAtMs, signal, deps)
+  announce(turn, 'admitted', null, deps)
   try {
     const streams = surface.answers === 'stream' || (surface.answers === 'as_asked' && turn.ask.stream)
     return await (streams ? serveStream : serveJson)(turn, reply, surface, ending, deps)

@@ -1,10 +1,13 @@
 import type { Logger } from 'pino'
 import type { Affinity } from '../accounts/affinity.ts'
 import type { Pool } from '../accounts/pool.ts'
+import type { LiveEvent } from '../domain/live.ts'
 import type { AppError } from '../errors.ts'
+import type { Bus } from '../lib/bus.ts'
 import type { Clock } from '../lib/clock.ts'
 import { errorOfEvent } from '../upstream/upstream-error.ts'
 import { judge } from '../upstream/verdict.ts'
+import { announce } from './announce.ts'
 import { touchAccount } from './attempt.ts'
 import type { Failure } from './failure.ts'
 import type { Found } from './find-answer.ts'
@@ -12,10 +15,19 @@ import { type Recorded, type Recorder, type Result, recordOf } from './recorder.
 import type { Ending } from './relay.ts'
 import type { Turn } from './turn.ts'
 
-export type SettleDeps = { pool: Pool; affinity: Affinity; clock: Clock; recorder: Recorder; log: Logger }
+export type SettleDeps = {
+  pool: Pool
+  affinity: Affinity
+  clock: Clock
+  recorder: Recorder
+  log: Logger
+  live: Bus<LiveEvent>
+}
 
 /** An answer begins: what the client may send next must find the same account, before this answer has ended. */
-export function bind(turn: Turn, { head, accountId }: Found, { affinity }: SettleDeps): void {
+export function bind(turn: Turn, { head, accountId }: Found, deps: SettleDeps): void {
+  const { affinity } = deps
+  announce(turn, 'streaming', accountId, deps)
   affinity.bind(turn.ask.affinityKeys, accountId)
   const turnState = head.headers['x-codex-turn-state']
   if (typeof turnState === 'string') affinity.own({ kind: 'turn_state', id: turnState }, accountId)
@@ -88,9 +100,10 @@ function record(turn: Turn, deps: SettleDeps, result: Result): void {
   write({ ...turn, requestId: turn.ask.requestId }, deps, result)
 }
 
-function write(request: Recorded, { recorder, clock, log }: SettleDeps, result: Result): void {
+function write(request: Recorded, { recorder, clock, log, live }: SettleDeps, result: Result): void {
   const row = recordOf(request, result, clock.now())
   recorder.push(row)
+  live.emit({ kind: 'request_ended', record: row })
   const { requestId, accountId, status, errorCode, totalMs, firstTokenMs } = row
   log.info(
     { requestId, accountId, status, errorCode, attempts: row.attempts.length, firstTokenMs, totalMs },

@@ -94,8 +94,9 @@ export function watchStream(listener: WatchListener): Watch {
     atBoundary: () => !inEvent,
     sawTerminal: () => ended !== null,
     terminal() {
-      // The last event of a stream may lack its blank line.
-      const cut = kept !== null && name !== null && terminal.has(name) ? { type: name, bytes: kept } : null
+      // The last event of a stream may lack its blank line, or even the end of its only line.
+      const type = name ?? nameOf(opening)
+      const cut = kept !== null && terminal.has(type) ? { type, bytes: kept } : null
       const found = ended ?? cut
       const data = found && dataOf(found.bytes)
       return found && data !== null ? { type: found.type, data } : null

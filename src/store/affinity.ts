@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { and, eq, gt, inArray, lte, sql } from 'drizzle-orm'
+import { createInsert } from './insert.ts'
 import type { Tables } from './schema.ts'
 import type { AffinityRow, OwnerRow, Store } from './store.ts'
 import type { Unit } from './unit.ts'
@@ -12,6 +13,16 @@ const rowsPerStatement = 1_000
  */
 export function createAffinity({ affinities: a, owners: o }: Tables, unit: Unit): Store['affinity'] {
   const newest = { accountId: sql`excluded.account_id`, expiresAtMs: sql`excluded.expires_at_ms` }
+  const saveAffinities = createInsert(a, (tx, row) =>
+    tx.insert(a).values(row).onConflictDoUpdate({ target: a.key, set: newest }).prepare(),
+  )
+  const saveOwners = createInsert(o, (tx, row) =>
+    tx
+      .insert(o)
+      .values(row)
+      .onConflictDoUpdate({ target: [o.kind, o.id], set: newest })
+      .prepare(),
+  )
 
   function pruneSome(nowMs: number): Promise<number> {
     return unit('affinity.prune', async (tx) => {
@@ -39,15 +50,8 @@ export function createAffinity({ affinities: a, owners: o }: Tables, unit: Unit)
       const owners = lastOfEach(rows.owners, (row: OwnerRow) => `${row.kind} ${row.id}`)
       if (affinities.length + owners.length === 0) return
       await unit('affinity.save', async (tx) => {
-        for (const some of batches(affinities)) {
-          await tx.insert(a).values(some).onConflictDoUpdate({ target: a.key, set: newest })
-        }
-        for (const some of batches(owners)) {
-          await tx
-            .insert(o)
-            .values(some)
-            .onConflictDoUpdate({ target: [o.kind, o.id], set: newest })
-        }
+        await saveAffinities(tx, affinities)
+        await saveOwners(tx, owners)
       })
     },
     async owner({ kind, id }, nowMs) {
@@ -72,12 +76,8 @@ export function createAffinity({ affinities: a, owners: o }: Tables, unit: Unit)
   }
 }
 
-/** One statement may name a row once; one order for everybody keeps two replicas from locking each other out. */
+/** One order for everybody keeps two replicas from locking each other out. */
 function lastOfEach<Row>(rows: readonly Row[], nameOf: (row: Row) => string): Row[] {
   const byName = new Map(rows.map((row) => [nameOf(row), row]))
   return [...byName].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row)
-}
-
-function* batches<Row>(rows: readonly Row[]): Generator<Row[]> {
-  for (let at = 0; at < rows.length; at += rowsPerStatement) yield rows.slice(at, at + rowsPerStatement)
 }

@@ -4,7 +4,9 @@ import { createAffinity } from './affinity.ts'
 import { checkKey } from './key-check.ts'
 import { createRequests } from './requests.ts'
 import type { Tables } from './schema.ts'
+import { createSessions } from './sessions.ts'
 import { createSettings } from './settings.ts'
+import { createSignIn } from './sign-in.ts'
 import type { Store } from './store.ts'
 import type { Unit } from './unit.ts'
 import { createUsage } from './usage.ts'
@@ -23,6 +25,8 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     requests: createRequests(tables, unit),
     affinity: createAffinity(tables, unit),
     settings: createSettings(tables, unit),
+    signIn: createSignIn(tables, unit, vault),
+    sessions: createSessions(tables, unit),
     async ping() {
       await unit('ping', async (tx) => tx.select().from(tables.counters).limit(1))
     },

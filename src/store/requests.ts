@@ -1,30 +1,37 @@
-import { desc, eq, sql } from 'drizzle-orm'
+import { and, type Column, desc, eq, gte, inArray, lt, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import type { RequestRecord } from '../domain/request.ts'
+import type { Outcome, RequestRecord } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
+import { createInsert } from './insert.ts'
 import type { Tables } from './schema.ts'
-import type { Store } from './store.ts'
+import type { RequestFilter, Store } from './store.ts'
 import type { Unit } from './unit.ts'
 
 type Row = Tables['requests']['$inferSelect']
 type Place = { atMs: number; id: string }
 
 export function createRequests({ requests: t }: Tables, unit: Unit): Store['requests'] {
+  const insert = createInsert(t, (tx, row) => tx.insert(t).values(row).onConflictDoNothing().prepare())
   return {
     async add(records) {
       if (records.length === 0) return
       await unit('requests.add', async (tx) => {
-        await tx.insert(t).values(records.map(rowOf)).onConflictDoNothing()
+        await insert(tx, records.map(rowOf))
       })
     },
     /** Throws AppError invalid_request for a cursor that is not ours. */
-    async page({ limit, cursor }) {
+    async page({ limit, cursor, filter = {} }) {
       const after = cursor === null ? null : readCursor(cursor)
       const rows = await unit('requests.page', async (tx) =>
         tx
           .select()
           .from(t)
-          .where(after === null ? undefined : sql`(${t.atMs}, ${t.id}) < (${after.atMs}, ${after.id})`)
+          .where(
+            and(
+              after === null ? undefined : sql`(${t.atMs}, ${t.id}) < (${after.atMs}, ${after.id})`,
+              ...conditions(t, filter),
+            ),
+          )
           .orderBy(desc(t.atMs), desc(t.id))
           .limit(limit + 1),
       )
@@ -32,11 +39,51 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
       const last = items.at(-1)
       return { items, nextCursor: rows.length > limit && last ? writeCursor(last) : null }
     },
+    async sums({ sinceMs, untilMs, bucketMs }) {
+      // A constant, not a parameter: PostgreSQL would take the two occurrences for different expressions.
+      const width = sql.raw(String(Math.round(bucketMs)))
+      const bucket = sql<number>`(${t.atMs} / ${width}) * ${width}`.mapWith(Number)
+      const total = (column: SQLWrapper) => sql<number>`coalesce(sum(${column}), 0)`.mapWith(Number)
+      const counted = (status: Outcome) => total(sql`case when ${t.status} = ${status} then 1 else 0 end`)
+      return unit('requests.sums', async (tx) =>
+        tx
+          .select({
+            atMs: bucket,
+            requests: sql<number>`count(*)`.mapWith(Number),
+            errors: counted('error'),
+            cancelled: counted('cancelled'),
+            inputTokens: total(t.inputTokens),
+            cachedTokens: total(t.cachedTokens),
+            outputTokens: total(t.outputTokens),
+            costMicroUsd: total(t.costMicroUsd),
+          })
+          .from(t)
+          .where(and(gte(t.atMs, sinceMs), lt(t.atMs, untilMs)))
+          .groupBy(bucket)
+          .orderBy(bucket),
+      )
+    },
     async get(id) {
       const [row] = await unit('requests.get', async (tx) => tx.select().from(t).where(eq(t.id, id)))
       return row ? recordOf(row) : null
     },
   }
+}
+
+function conditions(t: Tables['requests'], filter: RequestFilter): (SQL | undefined)[] {
+  const { accountIds, models, statuses, sinceMs, untilMs, search } = filter
+  const any = <T>(column: Column, values: readonly T[] | undefined) =>
+    values && values.length > 0 && inArray(column, [...values])
+  const pattern = `%${(search ?? '').toLowerCase().replace(/[!%_]/g, '!$&')}%`
+  const found = (column: Column) => sql`lower(${column}) like ${pattern} escape '!'`
+  return [
+    any(t.accountId, accountIds) || undefined,
+    any(t.model, models) || undefined,
+    any(t.status, statuses) || undefined,
+    sinceMs === undefined ? undefined : gte(t.atMs, sinceMs),
+    untilMs === undefined ? undefined : lt(t.atMs, untilMs),
+    search ? or(...[t.requestId, t.threadId, t.model, t.client, t.errorCode, t.errorMessage].map(found)) : undefined,
+  ]
 }
 
 const Cursor = z.tuple([z.int(), z.string()])

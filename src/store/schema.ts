@@ -3,6 +3,7 @@ import * as s from 'drizzle-orm/sqlite-core'
 import type { Block, Health } from '../domain/account.ts'
 import type { Credits, QuotaWindow, ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Attempt, Outcome, OwnedKind, RequestRecord } from '../domain/request.ts'
+import type { Session } from '../domain/session.ts'
 
 const sqlite = {
   table: s.sqliteTable,
@@ -134,9 +135,32 @@ function define(c: Dialect) {
     (t) => [c.primaryKey({ columns: [t.kind, t.id] }), c.index('owners_expires').on(t.expiresAtMs)],
   )
   const settings = c.table('settings', { name: c.text().primaryKey(), value: c.json<unknown>().notNull() })
+  /** One row: who may open the dashboard. */
+  const signIn = c.table('sign_in', {
+    name: c.text().primaryKey(),
+    passwordHash: c.text(),
+    totpSecret: c.text(),
+    totpLastStep: c.int().notNull(),
+    bootstrapHash: c.text(),
+  })
+  const recoveryCodes = c.table('recovery_codes', { hash: c.text().primaryKey() })
+  const sessions = c.table(
+    'sessions',
+    {
+      idHash: c.text().primaryKey(),
+      level: c.text<Session['level']>().notNull(),
+      createdAtMs: c.int().notNull(),
+      lastSeenAtMs: c.int().notNull(),
+      expiresAtMs: c.int().notNull(),
+      userAgent: c.text(),
+      address: c.text(),
+    },
+    (t) => [c.index('sessions_expires').on(t.expiresAtMs)],
+  )
   const counters = c.table('counters', { name: c.text().primaryKey(), value: c.int().notNull() })
   const meta = c.table('meta', { name: c.text().primaryKey(), value: c.text().notNull() })
-  return { accounts, credentials, usageSamples, requests, affinities, owners, settings, counters, meta }
+  const access = { signIn, recoveryCodes, sessions }
+  return { accounts, credentials, usageSamples, requests, affinities, owners, settings, ...access, counters, meta }
 }
 
 /** Every table, once for each engine. */

@@ -1,6 +1,7 @@
 import type { Health, StoredAccount } from '../domain/account.ts'
 import type { Credits, QuotaWindow, ReadingSource, WindowKind } from '../domain/quota.ts'
-import type { OwnedObject, RequestRecord } from '../domain/request.ts'
+import type { Outcome, OwnedObject, RequestRecord } from '../domain/request.ts'
+import type { Session } from '../domain/session.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { Secret } from '../lib/secrets.ts'
 
@@ -40,6 +41,34 @@ export type ImportResult =
   | { kind: 'imported' | 'updated'; account: StoredAccount }
   /** Several stored accounts fit, or the refresh token already belongs to another identity. */
   | { kind: 'conflict'; reason: 'ambiguous_seat' | 'refresh_token_in_use' }
+
+export type SignInState = {
+  passwordHash: string | null
+  totpSecret: Secret | null
+  recoveryCodesLeft: number
+  bootstrapHash: string | null
+}
+
+/** What a page of the log is narrowed to. Several values of one kind: any of them. `search` is part of a text. */
+export type RequestFilter = {
+  accountIds?: readonly string[] | undefined
+  models?: readonly string[] | undefined
+  statuses?: readonly Outcome[] | undefined
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+  search?: string | undefined
+}
+
+export type RequestSums = {
+  atMs: number
+  requests: number
+  errors: number
+  cancelled: number
+  inputTokens: number
+  cachedTokens: number
+  outputTokens: number
+  costMicroUsd: number
+}
 
 /** One figure of one window, kept for trends. */
 export type UsageSample = {
@@ -91,7 +120,9 @@ export type Store = {
   requests: {
     add(records: readonly RequestRecord[]): Promise<void>
     /** Newest first. `cursor` is a `nextCursor` of the page before. */
-    page(query: { limit: number; cursor: string | null }): Promise<Page<RequestRecord>>
+    page(query: { limit: number; cursor: string | null; filter?: RequestFilter }): Promise<Page<RequestRecord>>
+    /** Sums per bucket of time, for buckets that have requests, oldest first. */
+    sums(query: { sinceMs: number; untilMs: number; bucketMs: number }): Promise<RequestSums[]>
     get(id: string): Promise<RequestRecord | null>
   }
   affinity: {
@@ -105,6 +136,35 @@ export type Store = {
   settings: {
     load(): Promise<Settings>
     save(settings: Settings): Promise<void>
+  }
+  /** Who may open the dashboard. There is one password, with an optional second factor. */
+  signIn: {
+    state(): Promise<SignInState>
+    /** False: there is a password already. Ends the bootstrap token. */
+    setFirstPassword(hash: string): Promise<boolean>
+    /** Ends every session but the one that is kept. */
+    changePassword(hash: string, keptIdHash: string): Promise<void>
+    /** Takes away password, second factor and recovery codes, and ends every session. */
+    clear(): Promise<void>
+    /** Replaces the second factor and its recovery codes; null takes both away. */
+    setTotp(totp: { secret: Secret; step: number; recoveryHashes: readonly string[] } | null): Promise<void>
+    /** True once for each step, and never again for it or an earlier one: a code cannot be used twice. */
+    takeTotpStep(step: number): Promise<boolean>
+    /** True once for each code. */
+    takeRecoveryCode(hash: string): Promise<boolean>
+    setBootstrap(hash: string): Promise<void>
+  }
+  sessions: {
+    add(session: Session): Promise<void>
+    /** Null when it is unknown or has expired. */
+    get(idHash: string, nowMs: number): Promise<Session | null>
+    touch(idHash: string, lastSeenAtMs: number, expiresAtMs: number): Promise<void>
+    /** Puts a session with another id in its place: a step up never keeps the old cookie. */
+    replace(idHash: string, session: Session): Promise<void>
+    end(idHash: string): Promise<boolean>
+    endAll(keptIdHash: string | null): Promise<number>
+    list(nowMs: number): Promise<Session[]>
+    prune(nowMs: number): Promise<void>
   }
   /** Throws when the database cannot be used. */
   ping(): Promise<void>

@@ -19,10 +19,10 @@ export class TransportError extends Error {
   }
 }
 
-/** Where the bytes of an answer go. `data` returns false to ask for a pause until `resume()`. */
+/** Where the bytes of an answer go. `data` returns false to get no more until `resume()`. */
 type Sink = { data(chunk: Buffer): boolean; end(): void; fail(error: TransportError): void }
 
-/** An answer whose headers are in. Nothing is read until a sink is attached; attaching another one hands over. */
+/** An answer whose headers are in. Little is read before a sink is attached; attaching another one hands over. */
 export type Answer = {
   status: number
   headers: IncomingHttpHeaders
@@ -79,13 +79,22 @@ export function createUpstreamClient(deadlines: Deadlines = turnDeadlines, allow
   }
 }
 
+/** What nobody takes is kept up to this size: cheaper than stopping a read in the middle, and then not read at all. */
+const maxHeldBytes = 64 * 1024
+
 /** One request on its way: undici drives it, whoever awaits the answer reads it. */
 class Exchange implements Dispatcher.DispatchHandler, Answer {
   status = 0
   headers: IncomingHttpHeaders = {}
   #controller: Dispatcher.DispatchController | null = null
   #sink: Sink | null = null
+  /** False while the sink wants no more. */
+  #flows = false
+  #held: Buffer[] = []
+  #heldBytes = 0
   #ending: ((sink: Sink) => void) | null = null
+  /** The sink that was told of the end. */
+  #told: Sink | null = null
   readonly #signal: AbortSignal
   readonly #answered: (answer: Answer) => void
   readonly #failed: (error: TransportError) => void
@@ -108,12 +117,16 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     this.#controller = controller
     this.status = status
     this.headers = headers
-    controller.pause()
     this.#answered(this)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#sink?.data(chunk) === false) controller.pause()
+    if (this.#flows) this.#pass(chunk)
+    else {
+      this.#held.push(chunk)
+      this.#heldBytes += chunk.length
+      if (this.#heldBytes >= maxHeldBytes) controller.pause()
+    }
   }
 
   onResponseEnd(): void {
@@ -123,16 +136,27 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   onResponseError(_controller: unknown, error: Error): void {
     const failure = new TransportError(this.#signal.aborted ? 'aborted' : kindOf(error), error)
     if (this.status === 0) this.#failed(failure)
+    // Whoever ended the exchange wants nothing more of it.
+    if (this.#signal.aborted) this.#held = []
     this.#finish((sink) => sink.fail(failure))
   }
 
   attach(sink: Sink): void {
     this.#sink = sink
-    if (this.#ending) this.#ending(sink)
-    else this.#controller?.resume()
+    this.resume()
   }
 
   resume(): void {
+    const sink = this.#sink
+    this.#flows = true
+    // A sink may hand over to another one while it takes a chunk: then that one has gone on with the rest.
+    while (this.#flows && this.#sink === sink && this.#held.length > 0) {
+      const chunk = this.#held.shift() as Buffer
+      this.#heldBytes -= chunk.length
+      this.#pass(chunk)
+    }
+    if (!this.#flows || this.#sink !== sink) return
+    this.#tellEnd()
     this.#controller?.resume()
   }
 
@@ -140,11 +164,21 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     this.#controller?.abort(abortReason(this.#signal))
   }
 
-  /** The end may come before a sink is there to hear of it, or between two; each sink is told once. */
+  #pass(chunk: Buffer): void {
+    if (this.#sink?.data(chunk) === false) this.#flows = false
+  }
+
   #finish(tell: (sink: Sink) => void): void {
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#ending = tell
-    if (this.#sink) tell(this.#sink)
+    this.#tellEnd()
+  }
+
+  /** The end may come before a sink is there to hear of it, or between two; each is told once, after the last chunk. */
+  #tellEnd(): void {
+    if (this.#ending === null || this.#sink === null || this.#sink === this.#told || this.#held.length > 0) return
+    this.#told = this.#sink
+    this.#ending(this.#sink)
   }
 }
 

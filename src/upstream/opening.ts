@@ -44,9 +44,10 @@ export function readOpening(answer: Answer, announced: OpeningListener): Promise
     const decoder = new TextDecoder()
     let bytes = 0
     let decided = false
+    let ending = false
     const parser = createParser({
       onEvent({ event, data }) {
-        if (decided || data === '[DONE]') return
+        if (decided || data === '[DONE]' || (ending && !isJson(data))) return
         const type = typeOf(event, data)
         if (announcements.has(type)) return announced({ type, data })
         head.firstEvent = { type, data }
@@ -68,7 +69,8 @@ export function readOpening(answer: Answer, announced: OpeningListener): Promise
       },
       end() {
         head.ended = true
-        // The last event may lack its blank line.
+        ending = true
+        // The last event may lack its blank line; one that was cut is none.
         if (!decided) parser.feed('\n\n')
         if (!decided) decide()
       },
@@ -87,6 +89,8 @@ export function readWhole(answer: Answer, maxBytes = maxErrorBytes): Promise<Hea
     const head: Head = { ...start(answer) }
     let bytes = 0
     const done = (failure: TransportError | null) => {
+      // Letting go of the rest comes back as a break.
+      if (head.ended) return
       head.ended = true
       head.failure = failure
       resolve(head)
@@ -96,8 +100,8 @@ export function readWhole(answer: Answer, maxBytes = maxErrorBytes): Promise<Hea
         if (bytes < maxBytes) head.opening.push(chunk.subarray(0, maxBytes - bytes))
         bytes += chunk.length
         if (bytes < maxBytes) return true
-        answer.abort()
         done(null)
+        answer.abort()
         return false
       },
       end: () => done(null),
@@ -115,6 +119,15 @@ function start(answer: Answer): Head {
     ended: false,
     failure: null,
     answer,
+  }
+}
+
+function isJson(data: string): boolean {
+  try {
+    JSON.parse(data)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -101,7 +101,7 @@ type Slot = Partial<NonNullable<z.infer<typeof windowShape>>>
 
 /** Slots are told apart by length alone; without a length or a figure there is nothing to learn from one. */
 function windowsOf(slots: (Slot | null | undefined)[], source: ReadingSource, nowMs: number): QuotaWindow[] {
-  return slots.flatMap((slot) => {
+  const windows = slots.flatMap((slot): QuotaWindow[] => {
     const seconds = slot?.limit_window_seconds ?? (slot?.window_minutes == null ? null : slot.window_minutes * 60)
     if (slot?.used_percent == null || seconds === null || seconds <= 0) return []
     const lengthMs = Math.ceil(seconds / 60) * minuteMs
@@ -110,6 +110,18 @@ function windowsOf(slots: (Slot | null | undefined)[], source: ReadingSource, no
       { kind: kindOfLength(lengthMs), usedPercent, lengthMs, resetAtMs: resetOf(slot, nowMs), source, readAtMs: nowMs },
     ]
   })
+  const byKind = new Map<string, QuotaWindow>()
+  for (const window of windows) {
+    const before = byKind.get(window.kind)
+    if (before === undefined || tellsMore(window, before)) byKind.set(window.kind, window)
+  }
+  return [...byKind.values()]
+}
+
+/** Of two slots of one kind one is a placeholder, without a reset; else the fuller one is the one that will refuse. */
+function tellsMore(window: QuotaWindow, before: QuotaWindow): boolean {
+  if ((window.resetAtMs === null) !== (before.resetAtMs === null)) return before.resetAtMs === null
+  return window.usedPercent > before.usedPercent
 }
 
 function resetOf(slot: Slot, nowMs: number): number | null {

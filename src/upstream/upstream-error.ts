@@ -91,18 +91,21 @@ function fromFields(fields: Partial<z.infer<typeof errorShape>>, status: number 
 function resetFromHint(retryAfter: string | undefined, message: string, nowMs: number): number | null {
   if (retryAfter !== undefined && retryAfter !== '') {
     const seconds = Number(retryAfter)
-    return plausibleReset(Number.isFinite(seconds) ? nowMs + seconds * 1000 : Date.parse(retryAfter), nowMs)
+    const named = plausibleReset(Number.isFinite(seconds) ? nowMs + seconds * 1000 : Date.parse(retryAfter), nowMs)
+    if (named !== null) return named
   }
-  const hint = /try again in\s+(.{1,60})/i.exec(message)?.[1]
-  const waitMs = hint === undefined ? 0 : durationMs(hint)
-  return waitMs > 0 ? plausibleReset(nowMs + waitMs, nowMs) : null
+  const hint = waitHint.exec(message)?.[1]
+  return hint === undefined ? null : plausibleReset(nowMs + durationMs(hint), nowMs)
 }
 
 const unitMs: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 }
+/** A unit followed by another letter is not one ("3 months"). */
 const durationPart =
-  /(\d+(?:\.\d+)?)\s*(ms|milliseconds?|days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|[dhms])(?![a-z])/gi
+  /(\d{1,9}(?:\.\d{1,9})?)\s?(ms|milliseconds?|days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|[dhms])(?![a-z])/gi
+/** One duration, up to the first word that does not belong to it. */
+const waitHint = new RegExp(`try again in\\s+((?:${durationPart.source}(?:,?\\s?(?:and\\s)?)){1,5})`, 'i')
 
-/** Sum of "1h2m3s", "6m0s", "1.2s", "2 minutes". A unit followed by another letter is not one ("3 months"). */
+/** Sum of "1h2m3s", "6m0s", "1.2s", "2 minutes". */
 function durationMs(hint: string): number {
   let sum = 0
   for (const [, amount, unit] of hint.matchAll(durationPart)) {

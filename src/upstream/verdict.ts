@@ -31,6 +31,14 @@ export type Verdict =
 const burst = new Set(['rate_limit_exceeded', 'rate_limit_error', 'too_many_requests'])
 const plan = new Set(['usage_not_included', 'insufficient_quota', 'quota_exceeded'])
 const closed = new Set(['account_deactivated', 'account_suspended', 'account_deleted', 'deactivated_workspace'])
+const tokenRefused = new Set([
+  'invalid_api_key',
+  'invalid_authentication',
+  'token_invalidated',
+  'token_expired',
+  'authentication_error',
+])
+/** Codes inside a stream; beside an HTTP status the status decides, for an error without a code has one of these too. */
 const passing = new Set([
   'server_error',
   'internal_server_error',
@@ -73,15 +81,15 @@ function isLostContinuation({ code, param, message }: UpstreamError): boolean {
 
 function byStatus(error: UpstreamError, bodyIsJson: boolean): Verdict {
   const { status, code, message } = error
-  const isAuth =
-    status === 401 || code === 'invalid_api_key' || code === 'authentication_error' || code === 'token_expired'
-  if (isAuth && signInEnded.test(message)) return { kind: 'sign_in_lost', as: 'reauth_required', error }
+  const isAuth = status === 401 || tokenRefused.has(code)
+  if ((isAuth || status === null) && signInEnded.test(message))
+    return { kind: 'sign_in_lost', as: 'reauth_required', error }
   if (isAuth) return { kind: 'unauthorized', error }
   if (status === 402) return { kind: 'limited', by: 'plan', error }
   if (status === 429) return { kind: 'limited', by: 'burst', error }
   if (status === 408 || (status !== null && status >= 500)) return { kind: 'transient', error }
   // A refusal that is not JSON comes from an edge in front of the upstream, not from the API.
   if (status === 403 && !bodyIsJson) return { kind: 'try_another', error }
-  if (passing.has(code)) return { kind: 'transient', error }
+  if (status === null && passing.has(code)) return { kind: 'transient', error }
   return { kind: 'client_fault', error }
 }

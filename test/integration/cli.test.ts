@@ -38,7 +38,7 @@ describe('the program', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/Usage: codex-lb/)
     for (const name of ['serve', 'import', 'demo', '--version']) expect(stdout).toContain(name)
-    expect(stdout).not.toMatch(/doctor|backup|restore|migrate|reset-password/)
+    expect(stdout).not.toMatch(/doctor|backup|restore|migrate/)
   })
 
   it.each(['serve', 'import', 'demo'])('explains %s', async (name) => {

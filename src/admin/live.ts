@@ -1,0 +1,138 @@
+import type { Pool } from '../accounts/pool.ts'
+import type { LiveData, LiveEventName, LiveRequest } from '../contract/live.ts'
+import type { LiveEvent } from '../domain/live.ts'
+import type { Bus } from '../lib/bus.ts'
+import type { Clock } from '../lib/clock.ts'
+import { accountView, iso } from './account-views.ts'
+import { requestView } from './requests.ts'
+
+/** One event as it is sent; `id` grows by one. */
+export type Sent = { id: number; text: string }
+
+/** Gathers what happens, and keeps the last of it for those who were away for a moment. */
+export type LiveFeed = {
+  newestId(): number
+  /** What came after an id, or null when that is no longer kept. */
+  since(id: number): Sent[] | null
+  subscribe(listener: (events: readonly Sent[]) => void): () => void
+  stop(): void
+}
+
+export type LiveDeps = {
+  bus: Bus<LiveEvent>
+  pool: Pool
+  clock: Clock
+  totals: () => Promise<LiveData<'totals'>>
+  onError: (error: unknown) => void
+}
+
+/** A busy pool costs its watchers no more than a quiet one: changes are gathered this long. */
+const gatherMs = 250
+const totalsMs = 2_000
+const kept = 500
+/** Requests gathered within one turn of the feed; a burst beyond it is told as a resync. */
+const maxGathered = 300
+
+export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps): LiveFeed {
+  const ring: Sent[] = []
+  const listeners = new Set<(events: readonly Sent[]) => void>()
+  const accounts = new Set<string>()
+  const removed = new Set<string>()
+  const requests = new Map<string, LiveRequest>()
+  let settings = false
+  let overflow = false
+  let newest = 0
+  let scheduled = false
+  let totalsDueMs = 0
+  let lastTotals = ''
+
+  const event = <N extends LiveEventName>(name: N, data: LiveData<N>): Sent => {
+    newest++
+    return { id: newest, text: eventText(name, data, newest) }
+  }
+  const publish = (events: Sent[]) => {
+    if (events.length === 0) return
+    ring.push(...events)
+    ring.splice(0, Math.max(0, ring.length - kept))
+    for (const listener of listeners) listener(events)
+  }
+  const flush = () => {
+    const nowMs = clock.now()
+    const events: Sent[] = []
+    for (const id of accounts) {
+      const account = pool.get(id)
+      if (account) events.push(event('account', accountView(account, nowMs)))
+    }
+    for (const accountId of removed) events.push(event('account_removed', { accountId }))
+    for (const request of requests.values()) events.push(event('request', request))
+    if (settings) events.push(event('settings', {}))
+    if (overflow) events.push(event('resync', {}))
+    accounts.clear()
+    removed.clear()
+    requests.clear()
+    settings = false
+    overflow = false
+    publish(events)
+  }
+  const sendTotals = async () => {
+    const data = await totals()
+    const text = JSON.stringify(data)
+    if (text !== lastTotals) publish([event('totals', data)])
+    lastTotals = text
+  }
+  const schedule = () => {
+    if (scheduled) return
+    scheduled = true
+    clock.after(gatherMs, () => {
+      scheduled = false
+      flush()
+      if (listeners.size === 0 || clock.now() < totalsDueMs) return
+      totalsDueMs = clock.now() + totalsMs
+      sendTotals().catch(onError)
+      // The last change of a burst must not stay untold because it came too soon.
+      clock.after(totalsMs, schedule)
+    })
+  }
+  const gather = (live: LiveEvent) => {
+    if (live.kind === 'account') accounts.add(live.id)
+    else if (live.kind === 'account_removed') removed.add(live.id)
+    else if (live.kind === 'settings') settings = true
+    else if (requests.size >= maxGathered && !requests.has(idOf(live))) overflow = true
+    else requests.set(idOf(live), liveRequest(live))
+    schedule()
+  }
+  const stopListening = bus.listen(gather)
+  return {
+    newestId: () => newest,
+    since(id) {
+      const oldest = ring[0]?.id ?? newest + 1
+      if (id > newest || id < oldest - 1) return null
+      return ring.filter((sent) => sent.id > id)
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      schedule()
+      return () => void listeners.delete(listener)
+    },
+    stop: stopListening,
+  }
+}
+
+export function eventText<N extends LiveEventName>(name: N, data: LiveData<N>, id?: number): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
+type RequestEvent = Extract<LiveEvent, { kind: 'request' | 'request_ended' }>
+
+function idOf(live: RequestEvent): string {
+  return live.kind === 'request' ? live.requestId : live.record.requestId
+}
+
+function liveRequest(live: RequestEvent): LiveRequest {
+  if (live.kind === 'request') {
+    const { requestId, phase, atMs, route, model, accountId } = live
+    return { requestId, phase, at: iso(atMs), route, model, accountId, record: null }
+  }
+  const { requestId, atMs, route, model, accountId } = live.record
+  return { requestId, phase: 'ended', at: iso(atMs), route, model, accountId, record: requestView(live.record) }
+}

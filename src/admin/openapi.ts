@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import { type AnyRoute, route } from './route.ts'
+
+/** The management API as an OpenAPI 3.1 document, made from the schemas that check it. */
+export function openApiDocument(routes: readonly AnyRoute[], version: string): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const one of routes) {
+    const path = one.path.replace(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [one.method.toLowerCase()]: operationOf(one) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'codex-lb management API', version },
+    paths,
+    components: {
+      securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: 'codex_lb_dashboard_session' } },
+      schemas: { Error: errorSchema },
+    },
+  }
+}
+
+export function openApiRoutes(routes: readonly AnyRoute[], version: string): AnyRoute[] {
+  const all = [...routes]
+  const self: AnyRoute = route(
+    {
+      method: 'GET',
+      path: '/api/openapi.json',
+      access: 'session',
+      summary: 'This description',
+      answer: z.looseObject({}),
+    },
+    async () => openApiDocument([...all, self], version) as Record<string, unknown>,
+  )
+  return [self]
+}
+
+function operationOf({ summary, access, params, query, body, answer }: AnyRoute): object {
+  const parameters = [...parametersOf(params, 'path'), ...parametersOf(query, 'query')]
+  return {
+    summary,
+    ...(access === 'session' ? { security: [{ session: [] }] } : {}),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: json(schemaOf(body, 'input')) } }),
+    responses: {
+      200: { description: 'Done', content: json(schemaOf(answer, 'output')) },
+      default: { description: 'Refused', content: json({ $ref: '#/components/schemas/Error' }) },
+    },
+  }
+}
+
+function json(schema: unknown) {
+  return { 'application/json': { schema } }
+}
+
+/** Routes hold their schemas untyped; everything that stands there is a zod schema. */
+function schemaOf(schema: unknown, io: 'input' | 'output') {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema as z.ZodType, { io, unrepresentable: 'any' })
+  return rest
+}
+
+function parametersOf(schema: unknown, place: 'path' | 'query'): object[] {
+  if (schema === undefined) return []
+  const { properties = {}, required = [] } = schemaOf(schema, 'input')
+  return Object.entries(properties).map(([name, value]) => ({
+    name,
+    in: place,
+    required: place === 'path' || required.includes(name),
+    schema: value,
+  }))
+}
+
+const errorSchema = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['code', 'message', 'requestId'],
+      properties: {
+        code: { type: 'string' },
+        message: { type: 'string' },
+        requestId: { type: 'string' },
+        details: {
+          type: 'array',
+          items: { type: 'object', properties: { path: { type: 'string' }, message: { type: 'string' } } },
+        },
+      },
+    },
+  },
+}

@@ -1,0 +1,78 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import { AppError } from '../errors.ts'
+import type { Access } from '../gate.ts'
+
+type Schema = z.ZodType
+type Parsed<S> = S extends Schema ? z.output<S> : unknown
+
+/** What a handler gets: the checked parts of the request, and the request itself for what has no schema. */
+export type Call<P, Q, B> = {
+  params: Parsed<P>
+  query: Parsed<Q>
+  body: Parsed<B>
+  request: FastifyRequest
+  reply: FastifyReply
+}
+
+/** One endpoint of the management API: its schemas check what comes in, describe it, and type what goes out. */
+export type ApiRoute<P = unknown, Q = unknown, B = unknown, A = unknown> = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** With `:name` for each parameter. */
+  path: string
+  access: Access
+  /** One line for the API description. */
+  summary: string
+  params?: P
+  query?: Q
+  body?: B
+  /** The shape of the answer; null for an answer that is no JSON. */
+  answer: A
+  bodyBytes?: number
+  deadlineMs?: number
+}
+
+export type AnyRoute = ApiRoute & { handle: (call: Call<unknown, unknown, unknown>) => Promise<unknown> }
+
+/** Ties a handler to its schemas. The casts forget types that `addRoutes` restores by parsing with those schemas. */
+export function route<P, Q, B, A>(
+  definition: ApiRoute<P, Q, B, A>,
+  handle: (call: Call<P, Q, B>) => Promise<A extends Schema ? z.input<A> : unknown>,
+): AnyRoute {
+  return { ...definition, handle: handle as unknown as AnyRoute['handle'] }
+}
+
+/** Puts endpoints on the server. What does not fit a schema is a 400 that names the fields. */
+export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[]): void {
+  for (const { method, path, access, params, query, body, bodyBytes, deadlineMs, handle } of routes) {
+    app.route({
+      method,
+      url: path,
+      config: { access },
+      ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
+      ...(deadlineMs === undefined ? {} : { handlerTimeout: deadlineMs }),
+      handler: (request, reply) =>
+        handle({
+          params: parse(params, request.params),
+          query: parse(query, request.query),
+          body: parse(body, request.body ?? {}),
+          request,
+          reply,
+        }),
+    })
+  }
+}
+
+/** @throws AppError naming each field at fault */
+function parse(schema: unknown, value: unknown): unknown {
+  if (schema === undefined) return undefined
+  // `ApiRoute` leaves its schemas untyped; `route` took them from a definition that has them.
+  const parsed = (schema as Schema).safeParse(value)
+  if (parsed.success) return parsed.data
+  const fields = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
+  const [first] = fields
+  const message = first
+    ? `${first.path === '' ? 'The request' : first.path}: ${first.message}`
+    : 'The request is not valid.'
+  throw new AppError('invalid_request', { message, fields })
+}

@@ -1,0 +1,66 @@
+import multipart from '@fastify/multipart'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { accountRoutes } from './admin/accounts.ts'
+import { callerOf, isSecure } from './admin/caller.ts'
+import { eventRoutes } from './admin/events.ts'
+import { uploadRules } from './admin/import-files.ts'
+import { createLiveFeed } from './admin/live.ts'
+import { modelRoutes } from './admin/models.ts'
+import { openApiRoutes } from './admin/openapi.ts'
+import { overviewOf, overviewRoutes } from './admin/overview.ts'
+import { requestRoutes } from './admin/requests.ts'
+import { addRoutes } from './admin/route.ts'
+import { sessionRoutes } from './admin/session.ts'
+import { settingsRoutes } from './admin/settings.ts'
+import type { Parts } from './app-parts.ts'
+import type { GateRules } from './gate.ts'
+import { version } from './version.ts'
+
+export type AdminOptions = { gate: GateRules; demo: boolean; stopping: AbortSignal }
+
+/** Puts the management API on the server. */
+export async function addAdmin(
+  app: FastifyInstance,
+  parts: Parts,
+  { gate, demo, stopping }: AdminOptions,
+): Promise<void> {
+  const { store, pool, tokens, affinity, usagePoll, catalogue, recorder, signIn, bus, clock } = parts
+  const flush = () => recorder.flush()
+  const overview = { store, pool, clock, flush, demo }
+  const totals = async () => {
+    const { accountCounts, requestCount, errorCount, errorRate, usageSummary, windows } = await overviewOf(
+      '1d',
+      overview,
+    )
+    return { accountCounts, requestCount, errorCount, errorRate, usageSummary, windows }
+  }
+  const feed = createLiveFeed({ bus, pool, clock, totals, onError: parts.onError('live events') })
+  const routes = [
+    ...sessionRoutes({
+      ...{ signIn, version, demo },
+      callerOf: (request: FastifyRequest) => callerOf(request, gate),
+      isSecure: (request: FastifyRequest) => isSecure(request, gate),
+    }),
+    ...overviewRoutes(overview),
+    ...accountRoutes({
+      ...{ store, pool, clock },
+      async onImported(ids) {
+        await pool.load()
+        for (const id of ids) bus.emit({ kind: 'account', id })
+        // The answer need not wait for the upstream; whoever looks a moment later sees the figures.
+        void Promise.all(ids.map((id) => usagePoll.poll(id)))
+      },
+      onRemoved(id) {
+        tokens.forget(id)
+        affinity.forget(id)
+        bus.emit({ kind: 'account_removed', id })
+      },
+    }),
+    ...requestRoutes({ store, flush }),
+    ...modelRoutes(catalogue),
+    ...settingsRoutes({ read: parts.settings, save: parts.saveSettings }),
+    ...eventRoutes({ feed, clock, version, demo, stopping }),
+  ]
+  await app.register(multipart, uploadRules)
+  addRoutes(app, [...routes, ...openApiRoutes(routes, version)])
+}

@@ -1,0 +1,75 @@
+import type { Logger } from 'pino'
+import { createAccountCalls } from './accounts/account-calls.ts'
+import { createAffinity } from './accounts/affinity.ts'
+import { createCatalogue } from './accounts/catalogue.ts'
+import { createPool } from './accounts/pool.ts'
+import { createTokens } from './accounts/tokens.ts'
+import { createUsagePoll } from './accounts/usage-poll.ts'
+import { openConfiguredStore } from './app-store.ts'
+import { createSignIn } from './auth/sign-in.ts'
+import type { Config } from './config.ts'
+import { statusOf } from './domain/account.ts'
+import type { LiveEvent } from './domain/live.ts'
+import { minuteMs } from './domain/quota.ts'
+import type { Settings } from './domain/settings.ts'
+import { createBus } from './lib/bus.ts'
+import type { Clock } from './lib/clock.ts'
+import { createRecorder } from './proxy/recorder.ts'
+import { createUpstreamClient, type Deadlines } from './upstream/client.ts'
+import { version } from './version.ts'
+
+/** Everything that lives as long as the program, apart from the server and its routes. */
+export type Parts = Awaited<ReturnType<typeof buildParts>>
+
+/** Builds the parts from the configuration and fills them from the store. */
+export async function buildParts(config: Config, log: Logger, clock: Clock, deadlines?: Deadlines) {
+  const { upstreamBaseUrl, authBaseUrl } = config
+  const store = await openConfiguredStore(config, log)
+  let settings = await store.settings.load()
+  const bus = createBus<LiveEvent>()
+  const onError = (part: string) => (error: unknown) => log.error({ err: error, part }, 'background work failed')
+  const onCallError = (accountId: string, error: unknown) =>
+    log.warn({ accountId, err: error }, 'call on behalf of an account failed')
+
+  const client = createUpstreamClient(deadlines)
+  const pool = createPool({
+    store,
+    clock,
+    settings: () => settings,
+    onError: onError('pool'),
+    onHealth({ id, health }, event) {
+      const facts = { accountId: id, event: event.kind, status: statusOf(health, clock.now()) }
+      log.info({ ...facts, until: health.blocked?.untilMs }, 'account changed')
+    },
+    onLoaded: () => tokens.forgetAll(),
+    onChange: (id) => bus.emit({ kind: 'account', id }),
+  })
+  const onRotated = (accountId: string) => log.info({ accountId }, 'token renewed')
+  const tokens = createTokens({ store, client, clock, authBaseUrl, onRotated })
+  const ttlMs = () => settings.affinityMinutes * minuteMs
+  const affinity = createAffinity({ store, clock, ttlMs, onError: onError('affinity') })
+  const calls = createAccountCalls({ pool, tokens, client, upstreamBaseUrl, version })
+  const usagePoll = createUsagePoll({ pool, calls, clock, onError: onCallError })
+  const catalogue = createCatalogue({ pool, calls, clock, onError: onCallError })
+  const recorder = createRecorder(store, clock, onError('request log'))
+  const signIn = createSignIn({ store, clock })
+  await pool.load()
+  await affinity.load()
+  return {
+    ...{ store, bus, client, pool, tokens, affinity, usagePoll, catalogue, recorder, signIn, clock, log, onError },
+    settings: () => settings,
+    async saveSettings(changed: Settings) {
+      await store.settings.save(changed)
+      settings = changed
+      bus.emit({ kind: 'settings' })
+    },
+    /** Write what is queued, and let go of the network and the database. */
+    async close() {
+      await recorder.flush()
+      await affinity.flush()
+      await pool.flush()
+      await client.close()
+      await store.close()
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { AccountView } from './accounts.ts'
+import { moment } from './common.ts'
+import { Overview } from './overview.ts'
+import { RequestView } from './requests.ts'
+
+/** One request on its way; `ended` carries the line of the log. */
+export const LiveRequest = z.object({
+  requestId: z.string(),
+  phase: z.enum(['admitted', 'chosen', 'streaming', 'ended']),
+  at: moment,
+  route: z.string(),
+  model: z.string().nullable(),
+  accountId: z.string().nullable(),
+  record: RequestView.nullable(),
+})
+export type LiveRequest = z.infer<typeof LiveRequest>
+
+/** The events of `GET /api/events`, by name: what their data holds. */
+export const LiveEvents = {
+  hello: z.object({ version: z.string(), serverTime: moment, newestEventId: z.int(), demo: z.boolean() }),
+  account: AccountView,
+  account_removed: z.object({ accountId: z.string() }),
+  request: LiveRequest,
+  totals: Overview.pick({
+    accountCounts: true,
+    requestCount: true,
+    errorRate: true,
+    errorCount: true,
+    usageSummary: true,
+    windows: true,
+  }),
+  settings: z.object({}),
+  /** What was missed is no longer kept: read again what is on the screen. */
+  resync: z.object({}),
+}
+export type LiveEventName = keyof typeof LiveEvents
+export type LiveData<N extends LiveEventName> = z.infer<(typeof LiveEvents)[N]>

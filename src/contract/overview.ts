@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { windowKinds } from '../domain/quota.ts'
+import { moment, percent } from './common.ts'
+
+export const timeframes = {
+  '1d': { hours: 24, bucketMinutes: 60 },
+  '7d': { hours: 168, bucketMinutes: 360 },
+  '30d': { hours: 720, bucketMinutes: 1_440 },
+} as const
+export type Timeframe = keyof typeof timeframes
+
+export const OverviewQuery = z.object({ timeframe: z.enum(['1d', '7d', '30d']).default('1d') })
+
+/** Sums of a time; `errorRate` in percent of all requests, those that clients cancelled counted as no error. */
+const Sums = {
+  requestCount: z.int(),
+  errorCount: z.int(),
+  cancelledCount: z.int(),
+  errorRate: percent,
+  usageSummary: z.object({
+    totalTokens: z.int(),
+    inputTokens: z.int(),
+    cachedInputTokens: z.int(),
+    outputTokens: z.int(),
+    /** USD, an estimate at API list prices. */
+    totalCost: z.number(),
+  }),
+}
+
+/** How much of the pool's windows is left, weighted by the size of each account's plan. */
+export const PoolWindowView = z.object({
+  kind: z.enum(windowKinds),
+  remainingPercent: percent,
+  /** When the first part of it comes back. */
+  nextResetAt: moment.nullable(),
+  accounts: z.int(),
+})
+
+export const Overview = z.object({
+  timeframe: z.enum(['1d', '7d', '30d']),
+  accountCounts: z.object({
+    total: z.int(),
+    active: z.int(),
+    paused: z.int(),
+    rateLimited: z.int(),
+    quotaExceeded: z.int(),
+    reauthRequired: z.int(),
+    deactivated: z.int(),
+  }),
+  ...Sums,
+  windows: z.array(PoolWindowView),
+  /** One point per bucket of the timeframe, oldest first, empty buckets included. */
+  series: z.array(z.object({ t: moment, requests: z.int(), errors: z.int(), tokens: z.int(), costUsd: z.number() })),
+  /** The newest usage figure of any account. */
+  lastSyncAt: moment.nullable(),
+  demo: z.boolean(),
+})
+export type Overview = z.infer<typeof Overview>
+
+export const ModelList = z.object({
+  models: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      supportedReasoningEfforts: z.array(z.string()),
+      defaultReasoningEffort: z.string().nullable(),
+      contextWindow: z.int().nullable(),
+    }),
+  ),
+})
+export type ModelList = z.infer<typeof ModelList>

@@ -1,0 +1,20 @@
+import type { RequestRecord } from './request.ts'
+
+/** How far a request has come. */
+export type RequestPhase = 'admitted' | 'chosen' | 'streaming' | 'ended'
+
+/** What is worth telling somebody who watches. */
+export type LiveEvent =
+  | { kind: 'account'; id: string }
+  | { kind: 'account_removed'; id: string }
+  | { kind: 'settings' }
+  | {
+      kind: 'request'
+      requestId: string
+      phase: Exclude<RequestPhase, 'ended'>
+      atMs: number
+      route: string
+      model: string
+      accountId: string | null
+    }
+  | { kind: 'request_ended'; record: RequestRecord }

@@ -1,0 +1,67 @@
+import { type Account, type Block, healthy } from '../../src/domain/account.ts'
+import { hourMs, type QuotaWindow, type WindowKind } from '../../src/domain/quota.ts'
+
+/** The moment that unit tests call now. */
+export const nowMs = Date.UTC(2026, 0, 15, 12)
+
+const lengths: Record<WindowKind, number> = { short: 5 * hourMs, weekly: 168 * hourMs, monthly: 720 * hourMs }
+
+/** A window read a minute ago that resets in an hour. */
+export function aWindow(kind: WindowKind, usedPercent: number, given: Partial<QuotaWindow> = {}): QuotaWindow {
+  const readAtMs = nowMs - 60_000
+  return { kind, usedPercent, lengthMs: lengths[kind], resetAtMs: nowMs + hourMs, source: 'poll', readAtMs, ...given }
+}
+
+/** A fit account on plan plus, without figures. */
+export function anAccount(id: string, given: Partial<Account> = {}): Account {
+  return {
+    id,
+    chatgptAccountId: `workspace-${id}`,
+    seat: `user-${id}`,
+    email: `${id}@example.com`,
+    plan: 'plus',
+    workspaceId: null,
+    workspaceLabel: null,
+    health: healthy,
+    windows: [],
+    credits: null,
+    createdAtMs: 0,
+    refreshedAtMs: 0,
+    version: 1,
+    models: null,
+    inFlight: 0,
+    lastChosenAtMs: 0,
+    ...given,
+  }
+}
+
+/** A block that began a minute ago and ends in ten, as the upstream said. */
+export function aBlock(by: Block['by'], given: Partial<Block> = {}): Block {
+  const untilMs = nowMs + 600_000
+  return { by, window: null, sinceMs: nowMs - 60_000, untilMs, code: 'a_code', endIsKnown: true, ...given }
+}
+
+/** Numbers in [0, 1) that are the same for the same seed, so that a failing case can be run again (mulberry32). */
+export function seededRandom(seed: number): {
+  next(): number
+  below(limit: number): number
+  pick<T>(list: readonly T[]): T
+} {
+  let state = seed
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+  const below = (limit: number) => Math.floor(next() * limit)
+  return {
+    next,
+    below,
+    pick(list) {
+      const one = list[below(list.length)]
+      if (one === undefined) throw new Error('There is nothing to pick from.')
+      return one
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+/** What each place in `src` may import beside itself. `root` are the other files directly in `src`: only the top uses them. */
+const mayImport: Record<string, readonly string[]> = {
+  lib: [],
+  'errors.ts': [],
+  domain: ['lib'],
+  balancer: ['domain'],
+  store: ['domain', 'lib', 'errors.ts'],
+  upstream: ['domain', 'lib', 'errors.ts'],
+  auth: ['domain', 'lib', 'store', 'errors.ts'],
+  accounts: ['domain', 'balancer', 'store', 'upstream', 'lib', 'errors.ts'],
+  proxy: ['domain', 'balancer', 'accounts', 'upstream', 'store', 'lib', 'errors.ts'],
+  contract: ['domain'],
+  admin: ['contract', 'domain', 'balancer', 'accounts', 'auth', 'upstream', 'store', 'lib', 'errors.ts', 'gate.ts'],
+  jobs: ['accounts', 'store', 'upstream', 'domain', 'lib'],
+  simulator: ['lib'],
+  'gate.ts': ['errors.ts', 'lib'],
+  root: ['root', 'gate.ts', 'lib', 'errors.ts', 'auth'],
+  'app-store.ts': ['root', 'lib', 'store'],
+  'app.ts': [
+    'root',
+    'app-store.ts',
+    'gate.ts',
+    'lib',
+    'errors.ts',
+    'domain',
+    'upstream',
+    'store',
+    'accounts',
+    'proxy',
+  ].concat(['admin', 'auth', 'jobs']),
+  commands: ['root', 'app.ts', 'app-store.ts', 'lib', 'errors.ts', 'domain', 'store', 'accounts', 'simulator'],
+  'main.ts': ['root', 'commands'],
+}
+
+type Source = { path: string; text: string; place: string; imports: { from: string; to: string; isType: boolean }[] }
+
+const src = join(import.meta.dirname, '../../src')
+const sources: Source[] = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => {
+    const text = readFileSync(join(src, path), 'utf8')
+    const lines = text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|\bimport\(\s*'([^']+)'/gms)
+    const imports = [...lines].map(([, type, from = '', dynamic]) => {
+      const given = dynamic ?? from
+      return { from: given, to: given.startsWith('.') ? join(dirname(path), given) : given, isType: type !== undefined }
+    })
+    return { path, text, place: placeOf(path), imports }
+  })
+
+function placeOf(path: string): string {
+  const [first = '', rest] = path.split('/')
+  return rest !== undefined || Object.hasOwn(mayImport, first) ? first : 'root'
+}
+
+const ours = ({ from }: { from: string }) => from.startsWith('.')
+
+describe('the architecture', () => {
+  it('sees the whole tree', () => {
+    expect(sources.length).toBeGreaterThan(80)
+    expect(sources.flatMap(({ imports }) => imports).length).toBeGreaterThan(300)
+    expect(sources.filter(({ place }) => !Object.hasOwn(mayImport, place)).map(({ path }) => path)).toEqual([])
+  })
+
+  it('lets each folder import only the layers below it', () => {
+    const wrong = sources.flatMap(({ path, place, imports }) =>
+      imports
+        .filter((one) => ours(one) && one.to !== '../package.json')
+        .filter(({ to }) => placeOf(to) !== place && !mayImport[place]?.includes(placeOf(to)))
+        .map(({ to }) => `${path} imports ${to}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('gives the proxy the types of the store, and nothing that runs', () => {
+    const wrong = sources.filter(
+      ({ place, imports }) => place === 'proxy' && imports.some(({ to, isType }) => to.startsWith('store/') && !isType),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  it.each(['domain', 'balancer'])('keeps %s free of time, chance, waiting and the machine', (folder) => {
+    const forbidden = /Date\.now|new Date\(\)|performance\.|Math\.random|\basync\b|\bawait\b|\bPromise\b|from 'node:/
+    const wrong = sources.filter(({ place, text }) => place === folder && forbidden.test(text))
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  it('reads the environment in the configuration and at the command line only', () => {
+    const wrong = sources.filter(
+      ({ path, text }) => /process\.env/.test(text) && !/^(config|main\.ts|commands)/.test(path),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  it('has small files with named exports', () => {
+    expect(sources.filter(({ text }) => text.trimEnd().split('\n').length > 400).map(({ path }) => path)).toEqual([])
+    expect(
+      sources.filter(({ text }) => /^export default\b|\bas default\b/m.test(text)).map(({ path }) => path),
+    ).toEqual([])
+  })
+})
