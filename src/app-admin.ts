@@ -45,10 +45,12 @@ export async function addAdmin(
     ...accountRoutes({
       ...{ store, pool, clock },
       async onImported(ids) {
+        // What memory holds and has not written yet must not undo what the import has stored.
+        for (const id of ids) pool.report(id, { kind: 'signed_in' })
         await pool.load()
         for (const id of ids) bus.emit({ kind: 'account', id })
         // The answer need not wait for the upstream; whoever looks a moment later sees the figures.
-        void Promise.all(ids.map((id) => usagePoll.poll(id)))
+        void usagePoll.pollAll(ids)
       },
       onRemoved(id) {
         tokens.forget(id)

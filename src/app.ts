@@ -16,6 +16,7 @@ import { addProxyRoutes } from './proxy/routes.ts'
 import { createServer } from './server.ts'
 import type { Deadlines } from './upstream/client.ts'
 import { version } from './version.ts'
+import { addWebFiles } from './web-files.ts'
 
 export type App = {
   /** `http://host:port`. */
@@ -31,6 +32,8 @@ export type AppOptions = {
   bodyLimits?: Partial<BodyLimits>
   /** Every page says that what it shows is simulated. */
   demo?: boolean
+  /** The folder of the built web app; replaced by tests. */
+  webRoot?: string
 }
 
 /** After the drain time is over, streams get this long to see their end. */
@@ -63,6 +66,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, stopping: stopping.signal },
   })
   await addAdmin(app, parts, { gate, demo: options.demo ?? false, stopping: watchersStop.signal })
+  await addWebFiles(app, options.webRoot)
 
   const stopJobs = startJobs(
     backgroundJobs({ ...parts, keepAlive, usageRefreshMs: config.usageRefreshMs }),

@@ -7,6 +7,7 @@ import { refuseBroken } from './broken-request.ts'
 import { AppError, dashboardBody, type ErrorCode, openAiBody } from './errors.ts'
 import { type Access, admit, type GateRules } from './gate.ts'
 import type { Clock } from './lib/clock.ts'
+import { faultSentence, fieldFaults } from './lib/field-faults.ts'
 import { randomId } from './lib/secrets.ts'
 
 declare module 'fastify' {
@@ -42,7 +43,6 @@ export function createServer({ gate, clock, log, version, isOpen, checkSession }
     logger: false,
     genReqId: requestId,
     bodyLimit: bodyBytes,
-    handlerTimeout: deadlineMs,
     requestTimeout: requestMs,
     // The gate refuses a request without a Host, with an explanation.
     http: { headersTimeout: headersMs, requireHostHeader: false },
@@ -56,6 +56,8 @@ export function createServer({ gate, clock, log, version, isOpen, checkSession }
   app.addHook('onRoute', (route) => {
     if (route.config?.access === undefined)
       throw new Error(`The route ${route.method} ${route.url} declares no access.`)
+    // A turn ends itself, and a timer and a signal for each would be a good part of its cost.
+    if (route.config.readsBody !== true) route.handlerTimeout ??= deadlineMs
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
@@ -71,6 +73,11 @@ export function createServer({ gate, clock, log, version, isOpen, checkSession }
     const message = `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.`
     return sendError(new AppError('not_found', { message }), request, reply, clock, log)
   })
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  // Many clients announce JSON and send nothing, where there is nothing to say.
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body === '' ? done(null) : parseJson(request, body, done),
+  )
   // An expectation that nobody knows may be ignored; Node would refuse it without a word.
   app.server.on('checkExpectation', app.routing)
   app.get('/health/live', { config: { access: 'public' } }, async () => ({ status: 'ok', version }))
@@ -103,6 +110,8 @@ const codeByStatus: Record<number, ErrorCode> = {
   405: 'method_not_allowed',
   408: 'request_timeout',
   413: 'payload_too_large',
+  // A path parameter beyond any id that we give.
+  414: 'not_found',
   415: 'unsupported_media_type',
   503: 'overloaded',
 }
@@ -111,13 +120,13 @@ const codeByStatus: Record<number, ErrorCode> = {
 function toldError(error: Error): AppError {
   if (error instanceof AppError) return error
   if (error instanceof ZodError) {
-    const fields = error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
-    const first = fields[0]
-    const message = first ? `${first.path === '' ? 'The request' : first.path}: ${first.message}` : undefined
-    return new AppError('invalid_request', { fields, ...(message === undefined ? {} : { message }) }, { cause: error })
+    const fields = fieldFaults(error)
+    return new AppError('invalid_request', { fields, message: faultSentence(fields) }, { cause: error })
   }
   const { statusCode } = error as Partial<FastifyError>
   if (statusCode === undefined || statusCode === 500) return new AppError('internal_error', {}, { cause: error })
   const code = codeByStatus[statusCode] ?? (statusCode < 500 ? 'invalid_request' : 'internal_error')
-  return new AppError(code, code === 'invalid_request' ? { message: error.message.slice(0, 200) } : {}, { cause: error })
+  return new AppError(code, code === 'invalid_request' ? { message: error.message.slice(0, 200) } : {}, {
+    cause: error,
+  })
 }

@@ -59,6 +59,9 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
   let saving: Promise<void> | null = null
   let saveScheduled = false
   const dirty = new Map<string, Dirty>()
+  /** Counts the changes that must be kept, and holds the last one of each account. */
+  let changes = 0
+  const lastChange = new Map<string, number>()
   /** By model: which accounts lack it, and until when that is believed. */
   const lackingModel = new LRUCache<string, Map<string, number>>({ max: 500 })
   const planSeen = new Map<string, string>()
@@ -82,6 +85,7 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
   const mark = (id: string, part: keyof Dirty) => {
     const marks = dirty.get(id) ?? { health: false, windows: false, plan: false }
     dirty.set(id, { ...marks, [part]: true })
+    lastChange.set(id, ++changes)
     if (saveScheduled) return
     saveScheduled = true
     clock.after(saveEveryMs, () => {
@@ -92,11 +96,14 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
       })
     })
   }
-  const save = (): Promise<void> => {
-    saving ??= saveAll().finally(() => {
-      saving = null
-    })
-    return saving
+  /** One save at a time, whoever asks; each asker looks again whether something is left. */
+  const save = async (): Promise<void> => {
+    while (dirty.size > 0 || saving) {
+      saving ??= saveAll().finally(() => {
+        saving = null
+      })
+      await saving
+    }
   }
   const saveAll = async () => {
     for (const [id, marks] of dirty) {
@@ -160,6 +167,7 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
     return isConfirmed ? said : account.plan
   }
   const load = async () => {
+    const changesBefore = changes
     await save()
     const version = await store.accounts.version()
     const stored = await store.accounts.list()
@@ -167,9 +175,11 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
     pool = new Map()
     for (const row of stored) {
       const live = before.get(row.id)
-      if (live && dirty.has(row.id)) pool.set(row.id, live)
+      // What happened since the row was asked for is newer than the row, written or not.
+      if (live && (lastChange.get(row.id) ?? 0) > changesBefore) pool.set(row.id, live)
       else pool.set(row.id, revive(row, live))
     }
+    for (const id of lastChange.keys()) if (!pool.has(id)) lastChange.delete(id)
     listed = null
     loadedVersion = version
     onLoaded?.()

@@ -36,7 +36,7 @@ async function collect(parts: AsyncIterableIterator<Multipart>): Promise<Upload>
   let total = 0
   for await (const part of parts) {
     checkField(part)
-    const name = part.type === 'file' ? part.filename || part.fieldname : part.fieldname
+    const name = ((part.type === 'file' && part.filename) || part.fieldname).slice(0, 200)
     const bytes = part.type === 'file' ? await fileBytes(part) : fieldBytes(part)
     total += bytes?.length ?? maxFileBytes
     if (total > maxImportBytes) throw tooMuch()

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { AppError } from '../errors.ts'
 import type { Access } from '../gate.ts'
+import { faultSentence, fieldFaults } from '../lib/field-faults.ts'
 
 type Schema = z.ZodType
 type Parsed<S> = S extends Schema ? z.output<S> : unknown
@@ -55,12 +56,18 @@ export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[]): vo
         handle({
           params: parse(params, request.params),
           query: parse(query, request.query),
-          body: parse(body, request.body ?? {}),
+          body: parse(body, body === undefined ? undefined : bodyOf(request)),
           request,
           reply,
         }),
     })
   }
+}
+
+/** An upload has no body to check: where one is expected, it is a mistake. @throws AppError */
+function bodyOf(request: FastifyRequest): unknown {
+  if (request.isMultipart()) throw new AppError('unsupported_media_type', { message: 'Send application/json.' })
+  return request.body ?? {}
 }
 
 /** @throws AppError naming each field at fault */
@@ -69,10 +76,6 @@ function parse(schema: unknown, value: unknown): unknown {
   // `ApiRoute` leaves its schemas untyped; `route` took them from a definition that has them.
   const parsed = (schema as Schema).safeParse(value)
   if (parsed.success) return parsed.data
-  const fields = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
-  const [first] = fields
-  const message = first
-    ? `${first.path === '' ? 'The request' : first.path}: ${first.message}`
-    : 'The request is not valid.'
-  throw new AppError('invalid_request', { message, fields })
+  const fields = fieldFaults(parsed.error)
+  throw new AppError('invalid_request', { message: faultSentence(fields), fields })
 }

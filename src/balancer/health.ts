@@ -15,6 +15,8 @@ export type HealthEvent =
   /** Every try on the account failed for a passing reason. */
   | { kind: 'failed'; code: string }
   | { kind: 'sign_in_lost'; as: 'reauth_required' | 'deactivated'; code: string }
+  /** A person signed in again: there are new tokens. */
+  | { kind: 'signed_in' }
   /** New usage figures are known: all windows, as they stand now. */
   | { kind: 'reading'; windows: readonly QuotaWindow[] }
   | { kind: 'paused' }
@@ -38,6 +40,8 @@ export function next(health: Health, event: HealthEvent, nowMs: number): Health 
       return failed(health, event.code, nowMs)
     case 'sign_in_lost':
       return { ...health, signIn: event.as, signInReason: event.code }
+    case 'signed_in':
+      return signedIn(health)
     case 'reading':
       return health.blocked && liftedBy(health.blocked, event.windows, nowMs) ? { ...health, blocked: null } : health
     case 'paused':
@@ -45,6 +49,13 @@ export function next(health: Health, event: HealthEvent, nowMs: number): Health 
     case 'reactivated':
       return { paused: false, signIn: 'ok', signInReason: null, blocked: null, failures: 0 }
   }
+}
+
+/** New tokens mend the sign-in and what failed with the old ones; limits and a person's pause stand. */
+function signedIn(health: Health): Health {
+  if (health.signIn === 'ok' && health.failures === 0 && health.blocked?.by !== 'errors') return health
+  const blocked = health.blocked?.by === 'errors' ? null : health.blocked
+  return { ...health, signIn: 'ok', signInReason: null, failures: 0, blocked }
 }
 
 /** An answer proves that the account works; a limit set meanwhile by a parallel request stands. */

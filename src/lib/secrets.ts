@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  hash,
+  randomBytes,
+  randomUUID,
+  timingSafeEqual,
+} from 'node:crypto'
 import { inspect } from 'node:util'
 
 /**
@@ -77,7 +85,7 @@ export function createVault(key: Buffer): Vault {
 
 /** Hex SHA-256: a stable name for a value that must not be stored itself. */
 export function fingerprint(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return hash('sha256', text, 'hex')
 }
 
 /** Compares without telling by its duration where the difference is. */
@@ -86,7 +94,7 @@ export function equalInConstantTime(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b))
 }
 
-/** `prefix` and 16 random bytes in hex. */
+/** `prefix` and 32 random hex digits, 122 bits of them random: a UUID comes from a stock, bytes from the system each time. */
 export function randomId(prefix: string): string {
-  return prefix + randomBytes(16).toString('hex')
+  return prefix + randomUUID().replaceAll('-', '')
 }

@@ -29,19 +29,20 @@ export function createWriteBehind<T>(options: WriteBehindOptions<T>): WriteBehin
   let scheduled = false
 
   /** Values leave the queue only after they were written: a failed write loses nothing. */
-  const drain = async () => {
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, batchSize)
-      const droppedBefore = dropped
-      await write(batch)
-      waiting = waiting.slice(Math.max(0, batch.length - (dropped - droppedBefore)))
-    }
+  const writeBatch = async () => {
+    const batch = waiting.slice(0, batchSize)
+    const droppedBefore = dropped
+    await write(batch)
+    waiting = waiting.slice(Math.max(0, batch.length - (dropped - droppedBefore)))
   }
-  const flush = (): Promise<void> => {
-    writing ??= drain().finally(() => {
-      writing = null
-    })
-    return writing
+  /** One batch at a time, whoever asks; each asker looks again whether something is left. */
+  const flush = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      writing ??= writeBatch().finally(() => {
+        writing = null
+      })
+      await writing
+    }
   }
   const schedule = () => {
     if (scheduled) return

@@ -8,8 +8,6 @@ import { surfaces, webSocketPaths } from './surfaces.ts'
 
 export type ProxyDeps = ServeDeps & { catalogue: Catalogue }
 
-/** A little above the longest turn, which ends itself: this is only the net below it. */
-const turnDeadlineMs = 2 * 60 * 60_000 + 60_000
 const ownedBy = 'codex-lb'
 
 /** Puts every client-facing route on the server. */
@@ -21,7 +19,7 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
     for (const surface of surfaces) {
       scope.post(
         surface.path,
-        { bodyLimit: maxBodyBytes, handlerTimeout: turnDeadlineMs, config: { access: 'local', readsBody: true } },
+        { bodyLimit: maxBodyBytes, config: { access: 'local', readsBody: true } },
         (request, reply) => serveTurn(request, reply, surface, deps),
       )
     }

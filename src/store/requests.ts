@@ -86,7 +86,8 @@ function conditions(t: Tables['requests'], filter: RequestFilter): (SQL | undefi
   ]
 }
 
-const Cursor = z.tuple([z.int(), z.string()])
+/** PostgreSQL refuses a NUL. */
+const Cursor = z.tuple([z.int(), z.string().refine((id) => !id.includes('\0'))])
 
 function writeCursor({ atMs, id }: Place): string {
   return Buffer.from(JSON.stringify([atMs, id])).toString('base64url')

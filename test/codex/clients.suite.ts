@@ -229,8 +229,14 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
     await codex.resume('FAKE_TEXT: the second answer')
     product.simulator.script((await lastServed()).by, { kind: 'usage_limit', times: 'always' })
     const before = turnsSeen().length
-    expect(troubleIn(await codex.resume('FAKE_TEXT: never said')).join()).toMatch(/hit your usage limit\..*try again at/)
-    expect(turnsSeen().slice(before).map(({ status }) => status)).toEqual([429])
+    expect(troubleIn(await codex.resume('FAKE_TEXT: never said')).join()).toMatch(
+      /hit your usage limit\..*try again at/,
+    )
+    expect(
+      turnsSeen()
+        .slice(before)
+        .map(({ status }) => status),
+    ).toEqual([429])
   })
 })
 
@@ -241,5 +247,7 @@ function servedBy(turn: { email: string | null } | undefined): string {
 
 /** As Codex writes it with TZ=UTC. */
 function timeOfDay(ms: number): string {
-  return new Date(ms).toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' }).replace(/\s/, ' ')
+  return new Date(ms)
+    .toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' })
+    .replace(/\s/, ' ')
 }

@@ -11,7 +11,13 @@ export function packageFolder(version: ClientVersion): string {
   return join(import.meta.dirname, 'node_modules', `codex-${version}`)
 }
 
-type CodexItem = { type: string; text?: string; message?: string; aggregated_output?: string; exit_code?: number | null }
+type CodexItem = {
+  type: string
+  text?: string
+  message?: string
+  aggregated_output?: string
+  exit_code?: number | null
+}
 
 /** One line of `codex exec --json`. */
 type CodexEvent = { type: string; message?: string; item?: CodexItem; error?: { message: string } }

@@ -12,7 +12,12 @@ export const poolEmails = ['ann@example.com', 'ben@example.com', 'cleo@example.c
 export const visitorEmail = 'visitor@example.com'
 
 /** A request as the product's log has it, with e-mail addresses in place of account ids. */
-export type Served = { by: string | null; tries: { by: string; verdict: string }[]; status: string; errorCode: string | null }
+export type Served = {
+  by: string | null
+  tries: { by: string; verdict: string }[]
+  status: string
+  errorCode: string | null
+}
 
 /** The real program in a process of its own, with the simulator as its upstream and the pool's accounts imported. */
 export type Product = {

@@ -9,7 +9,9 @@ export function createServedTable() {
     add(client: string, test: string, served: readonly Served[]): void {
       for (const [index, { by, tries, status, errorCode }] of served.entries()) {
         const isServed = status === 'success'
-        const before = tries.slice(0, isServed ? -1 : undefined).map((tried) => `${shortName(tried.by)}: ${tried.verdict}`)
+        const before = tries
+          .slice(0, isServed ? -1 : undefined)
+          .map((tried) => `${shortName(tried.by)}: ${tried.verdict}`)
         const answer = isServed && by !== null ? shortName(by) : `nobody (${errorCode ?? status})`
         rows.push([client, index === 0 ? test : '', String(index + 1), answer, before.join(', ')])
       }

@@ -1,32 +1,24 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, RouteOptions } from 'fastify'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Access } from '../../src/gate.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createServer } from '../../src/server.ts'
 import { type Rig, startRig } from '../support/start.ts'
 
-type RouteSeen = {
-  method: string
-  url: string
-  access: Access | undefined
-  bodyLimit: number | undefined
-  handlerTimeout: number | undefined
-}
+type RouteSeen = { method: string; url: string; options: RouteOptions }
 
 const routes: RouteSeen[] = []
-let defaults: FastifyInstance['initialConfig'] & { handlerTimeout?: number }
+let defaults: FastifyInstance['initialConfig']
 let rig: Rig
 
 /** Every server that starts tells of its routes, whoever adds them: nothing in the product has to take part. */
 const onServer = (message: unknown) => {
   const { fastify } = message as { fastify: FastifyInstance }
   defaults = fastify.initialConfig
-  fastify.addHook('onRoute', ({ method, url, config, bodyLimit, handlerTimeout }) => {
-    for (const one of [method].flat()) {
-      routes.push({ method: one, url, access: config?.access, bodyLimit, handlerTimeout })
-    }
+  // Kept as they are: hooks that come later may still set something.
+  fastify.addHook('onRoute', (options) => {
+    for (const method of [options.method].flat()) routes.push({ method, url: options.url, options })
   })
 }
 
@@ -43,6 +35,7 @@ const server = () =>
     clock: systemClock,
     log: pino({ level: 'silent' }),
     version: '0',
+    checkSession: async () => {},
     isOpen: () => true,
   })
 
@@ -58,19 +51,27 @@ describe('every route', () => {
   })
 
   it('says who may use it', () => {
-    expect(routes.filter(({ access }) => access === undefined)).toEqual([])
+    expect(routes.filter(({ options }) => options.config?.access === undefined)).toEqual([])
   })
 
   it('has a limit for its body: 1 MiB, except where whole conversations or many files arrive', () => {
-    const limits = routes.map(({ url, bodyLimit }) => ({ url, bodyLimit: bodyLimit ?? defaults.bodyLimit ?? 0 }))
+    const limits = routes.map(({ url, options }) => ({ url, bodyLimit: options.bodyLimit ?? defaults.bodyLimit ?? 0 }))
     expect(limits.filter(({ bodyLimit }) => !(bodyLimit > 0 && bodyLimit <= 128 * mib))).toEqual([])
     const large = new Set(limits.flatMap(({ url, bodyLimit }) => (bodyLimit > mib ? [url] : [])))
     const allowed = (url: string) => /^\/(v1|backend-api)\//.test(url) || url === '/api/accounts/import'
     expect([...large].filter((url) => !allowed(url))).toEqual([])
   })
 
+  it('that reads its own body is a turn', () => {
+    const own = routes.flatMap(({ method, url, options }) => (options.config?.readsBody ? [`${method} ${url}`] : []))
+    expect(own.filter((one) => !/^POST \/(v1|backend-api)\//.test(one))).toEqual([])
+  })
+
   it('has a deadline: half a minute, except for turns, imports and live events', () => {
-    const deadlines = routes.map(({ url, handlerTimeout }) => ({ url, ms: handlerTimeout ?? defaults.handlerTimeout ?? 0 }))
+    // A turn reads its own body, with a deadline of its own, and ends itself when it takes too long.
+    const deadlines = routes.flatMap(({ url, options }) =>
+      options.config?.readsBody ? [] : [{ url, ms: options.handlerTimeout ?? 0 }],
+    )
     expect(deadlines.filter(({ ms }) => !(ms > 0 && ms < 3 * 60 * 60_000))).toEqual([])
     const long = new Set(deadlines.flatMap(({ url, ms }) => (ms > 30_000 ? [url] : [])))
     const allowed = (url: string) =>
@@ -79,7 +80,7 @@ describe('every route', () => {
   })
 
   it('that is public gives nothing away', () => {
-    const open = routes.flatMap(({ access, url }) => (access === 'public' ? [url] : []))
+    const open = routes.flatMap(({ options, url }) => (options.config?.access === 'public' ? [url] : []))
     expect(new Set(open.filter((url) => url.startsWith('/health/')))).toEqual(new Set(['/health/live', '/health/ready']))
     expect(open.filter((url) => /accounts|request|usage|settings|keys|responses|models/.test(url))).toEqual([])
   })

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+/** Where `npm run build` puts the web app. */
+const builtApp = join(import.meta.dirname, '../dist/web')
+
+/** Paths that programs ask for; nothing below them is ever a page. */
+const apiPaths = ['/api', '/v1', '/backend-api', '/health']
+
+/** No inline script or style, nothing from elsewhere; a data image is how a QR code comes. */
+const contentPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const notBuilt = 'codex-lb runs, but its web page has not been built: run "npm run build" in its folder, then reload.\n'
+
+/**
+ * Serves the built web app: its page for `/` and for every path that a browser navigates to, and its assets. The files
+ * hold no data, so anybody may have them; what the page shows comes from the API, which asks who is there.
+ */
+export async function addWebFiles(app: FastifyInstance, root = builtApp): Promise<void> {
+  await app.register(fastifyStatic, { root, serve: false, dotfiles: 'deny' })
+  const access = { config: { access: 'public' } } as const
+  const page = (reply: FastifyReply) => {
+    reply.header('content-security-policy', contentPolicy)
+    reply.header('referrer-policy', 'no-referrer')
+    reply.header('cache-control', 'no-cache')
+    if (!existsSync(join(root, 'index.html'))) return reply.type('text/plain; charset=utf-8').send(notBuilt)
+    return reply.sendFile('index.html', { cacheControl: false })
+  }
+  app.get('/', access, (_request, reply) => page(reply))
+  app.get<{ Params: { '*': string } }>('/assets/*', access, (request, reply) =>
+    // Their names change with their content.
+    reply.sendFile(`assets/${request.params['*']}`, { maxAge: '365d', immutable: true }),
+  )
+  app.get('/*', access, (request, reply) => (isNavigation(request) ? page(reply) : reply.callNotFound()))
+  for (const path of apiPaths) {
+    for (const url of [path, `${path}/*`]) {
+      app.get(url, { config: { access: 'local' } }, (_request, reply) => reply.callNotFound())
+    }
+  }
+}
+
+/** True when a person's browser opens the path as a page, not when a page or a program asks for a file. */
+function isNavigation({ headers }: FastifyRequest): boolean {
+  const target = headers['sec-fetch-dest'] ?? 'document'
+  return target === 'document' && (headers.accept ?? '').includes('text/html')
+}
