@@ -1,7 +1,7 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { accountRoutes } from './admin/accounts.ts'
-import { callerOf, isSecure } from './admin/caller.ts'
+import { callerOf, checkSession, isSecure } from './admin/caller.ts'
 import { eventRoutes } from './admin/events.ts'
 import { uploadRules } from './admin/import-files.ts'
 import { createLiveFeed } from './admin/live.ts'
@@ -16,13 +16,19 @@ import type { Parts } from './app-parts.ts'
 import type { GateRules } from './gate.ts'
 import { version } from './version.ts'
 
-export type AdminOptions = { gate: GateRules; demo: boolean; stopping: AbortSignal }
+export type AdminOptions = {
+  gate: GateRules
+  demo: boolean
+  stopping: AbortSignal
+  /** Makes a new token known with which a remote browser can set the next first password. */
+  onPasswordRemoved: () => Promise<void>
+}
 
 /** Puts the management API on the server. */
 export async function addAdmin(
   app: FastifyInstance,
   parts: Parts,
-  { gate, demo, stopping }: AdminOptions,
+  { gate, demo, stopping, onPasswordRemoved }: AdminOptions,
 ): Promise<void> {
   const { store, pool, tokens, affinity, usagePoll, catalogue, recorder, signIn, bus, clock } = parts
   const flush = () => recorder.flush()
@@ -37,7 +43,7 @@ export async function addAdmin(
   const feed = createLiveFeed({ bus, pool, clock, totals, onError: parts.onError('live events') })
   const routes = [
     ...sessionRoutes({
-      ...{ signIn, version, demo },
+      ...{ signIn, version, demo, onPasswordRemoved },
       callerOf: (request: FastifyRequest) => callerOf(request, gate),
       isSecure: (request: FastifyRequest) => isSecure(request, gate),
     }),
@@ -61,7 +67,10 @@ export async function addAdmin(
     ...requestRoutes({ store, flush }),
     ...modelRoutes(catalogue),
     ...settingsRoutes({ read: parts.settings, save: parts.saveSettings }),
-    ...eventRoutes({ feed, clock, version, demo, stopping }),
+    ...eventRoutes({
+      ...{ feed, clock, version, demo, stopping },
+      checkSession: (request: FastifyRequest) => checkSession(request, signIn, gate),
+    }),
   ]
   await app.register(multipart, uploadRules)
   addRoutes(app, [...routes, ...openApiRoutes(routes, version)])

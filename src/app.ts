@@ -65,7 +65,10 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     bodies: createBodyReader(options.bodyLimits),
     ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, stopping: stopping.signal },
   })
-  await addAdmin(app, parts, { gate, demo: options.demo ?? false, stopping: watchersStop.signal })
+  await addAdmin(app, parts, {
+    ...{ gate, demo: options.demo ?? false, stopping: watchersStop.signal },
+    onPasswordRemoved: () => offerBootstrap(config, parts, log),
+  })
   await addWebFiles(app, options.webRoot)
 
   const stopJobs = startJobs(
@@ -108,7 +111,8 @@ async function offerBootstrap(
   log: Logger,
 ): Promise<void> {
   const given = config.dashboardBootstrapToken
-  const isRemote = !['127.0.0.1', '::1', 'localhost'].includes(config.host)
+  const isPublished = config.trustedProxies.length > 0 || config.allowedHosts.length > 0
+  const isRemote = isPublished || !['127.0.0.1', '::1', 'localhost'].includes(config.host)
   if ((await signIn.state()).passwordHash !== null || (given === null && !isRemote)) return
   const token = given ?? new Secret(randomId('boot_'))
   await signIn.offerBootstrap(token)

@@ -37,17 +37,28 @@ export function admit(visitor: Visitor, access: Access, rules: GateRules): void 
   }
 }
 
+/** What reverse proxies say about whom they speak for, beside `X-Forwarded-For` and `X-Real-IP`. */
+const unreadClientHeaders = ['forwarded', 'true-client-ip', 'cf-connecting-ip', 'x-client-ip'] as const
+
 /**
- * True when the request began on this machine. A forwarded header makes a request remote, so that a reverse proxy on
- * this machine cannot pass strangers off as local, unless a trusted proxy here vouches that every hop was here too.
+ * True when the request began on this machine. A reverse proxy on this machine must not pass strangers off as local:
+ * a forwarded header makes a request remote, and so does a Host that a browser elsewhere could have asked for, unless
+ * a trusted proxy here vouches that every hop was here too and nothing contradicts it.
  */
 export function isLocal({ peer, headers }: Visitor, { trustedProxies }: GateRules): boolean {
   const address = parse(peer)
   if (address === null || !isLoopback(address)) return false
-  const forwarded = headers['x-forwarded-for'] ?? headers.forwarded ?? headers['x-real-ip']
-  if (forwarded === undefined) return true
-  const hops = String(headers['x-forwarded-for'] ?? '').split(',')
+  if (unreadClientHeaders.some((name) => headers[name] !== undefined)) return false
+  const { 'x-forwarded-for': forwardedFor, 'x-real-ip': realIp } = headers
+  if (forwardedFor === undefined && realIp === undefined) return isOwnName(hostName(headers.host))
+  const hops = [...String(forwardedFor ?? '').split(','), ...(realIp === undefined ? [] : [String(realIp)])]
   return isTrusted(address, trustedProxies) && hops.every((hop) => isLoopback(parse(hop.trim())))
+}
+
+/** Names that lead to this machine from this machine only. */
+function isOwnName(name: string): boolean {
+  if (name === 'localhost' || name.endsWith('.localhost')) return true
+  return ['loopback', 'unspecified'].includes(parse(name)?.range() ?? '')
 }
 
 /** The address that attempts are counted by: the nearest hop that no trusted proxy vouches for. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import cookie from '@fastify/cookie'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
@@ -59,15 +59,19 @@ export function createServer({ gate, clock, log, version, isOpen, checkSession }
     // A turn ends itself, and a timer and a signal for each would be a good part of its cost.
     if (route.config.readsBody !== true) route.handlerTimeout ??= deadlineMs
   })
+  const underWay = createTally()
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     const { access } = request.routeOptions.config
+    if (access !== 'public') underWay.add(reply.raw)
     if (!isOpen() && access !== 'public') throw new AppError('shutting_down', { retryAfterSeconds: 5 })
     // An unknown path is refused like a local one: strangers learn nothing from the difference.
     admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'local', gate)
     if (access === 'session') await checkSession(request)
   })
+  // Until answers under way have ended the port stays open, so that whoever asks learns that this server is draining.
+  app.addHook('preClose', () => underWay.empty())
   app.setErrorHandler<FastifyError>((error, request, reply) => sendError(error, request, reply, clock, log))
   app.setNotFoundHandler((request, reply) => {
     const message = `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.`
@@ -82,6 +86,27 @@ export function createServer({ gate, clock, log, version, isOpen, checkSession }
   app.server.on('checkExpectation', app.routing)
   app.get('/health/live', { config: { access: 'public' } }, async () => ({ status: 'ok', version }))
   return app
+}
+
+/** Counts answers that have not ended. */
+function createTally() {
+  let count = 0
+  let onEmpty = () => {}
+  return {
+    add(response: ServerResponse) {
+      count++
+      response.once('close', () => {
+        count--
+        if (count === 0) onEmpty()
+      })
+    },
+    empty: () =>
+      count === 0
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => {
+            onEmpty = resolve
+          }),
+  }
 }
 
 const saneId = /^[\w.:~-]{1,128}$/

@@ -73,7 +73,8 @@ export function createAffinity({ store, clock, ttlMs, onError }: AffinityDeps): 
     own(object, accountId) {
       const short = hashed(object)
       const held = { accountId, expiresAtMs: clock.now() + ownerMs }
-      if (hard.get(ownerKey(short))?.accountId === accountId) return
+      const before = hard.get(ownerKey(short))
+      if (before?.accountId === accountId && held.expiresAtMs - before.expiresAtMs < rewriteMs) return
       hard.set(ownerKey(short), held)
       queue.push({ owner: { ...short, ...held } })
     },

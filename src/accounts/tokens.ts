@@ -106,7 +106,10 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
     if (left) return keep(id, left)
     const rest = restUntil.get(id)
     if (rest && rest.untilMs > clock.now()) throw new TokenError('later', rest.code)
+    const known = cached.get(id)
     const credential = await reload(id)
+    // Another process was faster: its token is as good as a new one.
+    if (known && credential.version > known.version && !ended(credential, nearEndMs)) return credential
     if (!(await store.accounts.beginRefresh(id, credential.version, clock.now())))
       return afterOther(id, credential.version)
     const result = await refreshTokens(client, authBaseUrl, credential.refreshToken)

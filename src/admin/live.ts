@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import { accountView, iso } from './account-views.ts'
 import { requestView } from './requests.ts'
 
-/** One event as it is sent; `id` grows by one. */
+/** One event as it is sent; `id` grows by one, and never repeats one of an earlier start of the server. */
 export type Sent = { id: number; text: string }
 
 /** Gathers what happens, and keeps the last of it for those who were away for a moment. */
@@ -41,8 +41,11 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
   const requests = new Map<string, LiveRequest>()
   let settings = false
   let overflow = false
-  let newest = 0
+  // Far above what an earlier start can have reached: a reader that comes from there must not get a part of what it missed.
+  let newest = clock.now() * 1_000
   let scheduled = false
+  let totalsStale = false
+  let totalsWaiting = false
   let totalsDueMs = 0
   let lastTotals = ''
 
@@ -80,17 +83,30 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
     if (text !== lastTotals) publish([event('totals', data)])
     lastTotals = text
   }
+  /** The last change of a burst must not stay untold because it came too soon; without a change nothing is summed. */
+  const tellTotals = () => {
+    if (listeners.size === 0 || !totalsStale || totalsWaiting) return
+    const waitMs = totalsDueMs - clock.now()
+    if (waitMs > 0) {
+      totalsWaiting = true
+      clock.after(waitMs, () => {
+        totalsWaiting = false
+        tellTotals()
+      })
+      return
+    }
+    totalsStale = false
+    totalsDueMs = clock.now() + totalsMs
+    sendTotals().catch(onError)
+  }
   const schedule = () => {
+    totalsStale = true
     if (scheduled) return
     scheduled = true
     clock.after(gatherMs, () => {
       scheduled = false
       flush()
-      if (listeners.size === 0 || clock.now() < totalsDueMs) return
-      totalsDueMs = clock.now() + totalsMs
-      sendTotals().catch(onError)
-      // The last change of a burst must not stay untold because it came too soon.
-      clock.after(totalsMs, schedule)
+      tellTotals()
     })
   }
   const gather = (live: LiveEvent) => {

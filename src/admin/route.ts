@@ -52,14 +52,17 @@ export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[]): vo
       config: { access },
       ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
       ...(deadlineMs === undefined ? {} : { handlerTimeout: deadlineMs }),
-      handler: (request, reply) =>
-        handle({
+      handler: (request, reply) => {
+        // Names, addresses and figures of accounts are nothing for the caches of browsers and proxies.
+        reply.header('cache-control', 'no-store')
+        return handle({
           params: parse(params, request.params),
           query: parse(query, request.query),
           body: parse(body, body === undefined ? undefined : bodyOf(request)),
           request,
           reply,
-        }),
+        })
+      },
     })
   }
 }

@@ -24,6 +24,7 @@ export type SessionDeps = {
   callerOf: (request: FastifyRequest) => Caller
   /** True when the browser came by https, here or at a trusted proxy. */
   isSecure: (request: FastifyRequest) => boolean
+  onPasswordRemoved: () => Promise<void>
   version: string
   demo: boolean
 }
@@ -149,6 +150,7 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       },
       async ({ request, reply, body }) => {
         await signIn.removePassword(callerOf(request), body.password)
+        await deps.onPasswordRemoved()
         return clear(request, reply)
       },
     ),

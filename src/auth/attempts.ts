@@ -2,15 +2,15 @@ import { LRUCache } from 'lru-cache'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 
-/** Limits guesses at a secret, per address and altogether. */
+/** Limits guesses, per guesser and altogether. A guesser is an address and the kind of secret that it guesses at. */
 export type Attempts = {
   /** Counts one guess. @throws AppError `too_many_attempts` with the seconds to wait */
-  count(address: string): void
-  /** A right guess clears its address. */
-  forgive(address: string): void
+  count(guesser: string): void
+  /** A right guess clears its guesser. Who knows one secret gets no more guesses at another. */
+  forgive(guesser: string): void
 }
 
-const perAddress = 8
+const perGuesser = 8
 /** A guesser with many addresses meets this one. */
 const altogether = 60
 const windowMs = 60_000
@@ -28,11 +28,11 @@ export function createAttempts(clock: Clock): Attempts {
     throw new AppError('too_many_attempts', { message, retryAfterSeconds })
   }
   return {
-    count(address) {
-      check(address, perAddress)
+    count(guesser) {
+      check(guesser, perGuesser)
       check(everybody, altogether)
-      for (const key of [address, everybody]) guesses.set(key, [...recent(key), clock.now()])
+      for (const key of [guesser, everybody]) guesses.set(key, [...recent(key), clock.now()])
     },
-    forgive: (address) => void guesses.delete(address),
+    forgive: (guesser) => void guesses.delete(guesser),
   }
 }

@@ -18,7 +18,7 @@ export type Standing =
   | { kind: 'owes_code'; session: Session }
   | { kind: 'stranger'; needs: 'password' | 'bootstrap' }
 
-/** A cookie to be set, shown nowhere else. */
+/** A cookie to be set, shown nowhere else. `expiresAtMs`: until when the browser keeps it. */
 export type NewCookie = { token: string; expiresAtMs: number }
 
 /** Signing in to the dashboard: one password, an optional second factor, sessions that can be ended. */
@@ -57,7 +57,13 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
   /** Secrets that were shown but not confirmed, by session. */
   const offered = new Map<string, { secret: Secret; untilMs: number }>()
 
-  const open = async (caller: Caller, level: Session['level'], replaces: string | null): Promise<NewCookie> => {
+  /** `basis` is what the caller was checked against. @throws AppError when that has changed meanwhile */
+  const open = async (
+    caller: Caller,
+    level: Session['level'],
+    replaces: string | null,
+    basis: Pick<SignInState, 'passwordHash' | 'totpSecret'>,
+  ): Promise<NewCookie> => {
     const token = randomBytes(32).toString('base64url')
     const nowMs = clock.now()
     const expiresAtMs = nowMs + (level === 'full' ? idleMs : owedMs)
@@ -72,7 +78,14 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
       address,
     }
     await (replaces === null ? store.sessions.add(session) : store.sessions.replace(replaces, session))
-    return { token, expiresAtMs }
+    // Written first, then looked at: a change of the password has either ended this session already or is seen here.
+    const { passwordHash, totpSecret } = await store.signIn.state()
+    if (passwordHash !== basis.passwordHash || totpSecret?.reveal() !== basis.totpSecret?.reveal()) {
+      await store.sessions.end(session.idHash)
+      throw new AppError('authentication_required')
+    }
+    // The cookie lasts as long as the session could; how long it may rest is for the server to say.
+    return { token, expiresAtMs: level === 'full' ? nowMs + longestMs : expiresAtMs }
   }
   const find = async (caller: Caller): Promise<Session | null> => {
     if (caller.token === null) return null
@@ -100,20 +113,22 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
   const passwordIs = async (caller: Caller, password: string): Promise<SignInState> => {
     const state = await store.signIn.state()
     if (state.passwordHash === null) throw new AppError('password_not_configured')
-    attempts.count(caller.address)
+    const guesser = `password ${caller.address}`
+    attempts.count(guesser)
     if (!(await checkPassword(password, state.passwordHash))) throw new AppError('invalid_credentials')
-    attempts.forgive(caller.address)
+    attempts.forgive(guesser)
     return state
   }
   const codeIs = async (caller: Caller, secret: Secret | null, code: string): Promise<void> => {
-    attempts.count(caller.address)
+    const guesser = `code ${caller.address}`
+    attempts.count(guesser)
     const step = secret && (await totpStep(secret, code.trim(), clock.now()))
     const fits =
       step === null
         ? secret !== null && (await store.signIn.takeRecoveryCode(recoveryHash(code)))
         : await store.signIn.takeTotpStep(step)
     if (!fits) throw new AppError('invalid_totp_code')
-    attempts.forgive(caller.address)
+    attempts.forgive(guesser)
   }
 
   return {
@@ -121,26 +136,26 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
     state: () => store.signIn.state(),
     async setFirstPassword(caller, password, bootstrapToken) {
       if (!caller.isLocal) {
-        attempts.count(caller.address)
+        attempts.count(`token ${caller.address}`)
         const { bootstrapHash } = await store.signIn.state()
         const fits = bootstrapHash !== null && equalInConstantTime(fingerprint(bootstrapToken ?? ''), bootstrapHash)
         if (!fits) throw new AppError('invalid_bootstrap_token')
       }
-      if (!(await store.signIn.setFirstPassword(await hashPassword(password))))
-        throw new AppError('password_already_configured')
-      return open(caller, 'full', null)
+      const passwordHash = await hashPassword(password)
+      if (!(await store.signIn.setFirstPassword(passwordHash))) throw new AppError('password_already_configured')
+      return open(caller, 'full', null, { passwordHash, totpSecret: null })
     },
     async logIn(caller, password) {
-      const { totpSecret } = await passwordIs(caller, password)
+      const state = await passwordIs(caller, password)
       const before = caller.token === null ? null : fingerprint(caller.token)
-      return open(caller, totpSecret === null ? 'full' : 'password', before)
+      return open(caller, state.totpSecret === null ? 'full' : 'password', before, state)
     },
     async giveCode(caller, code) {
       const found = await standing(caller)
       if (found.kind !== 'owes_code') throw new AppError('authentication_required')
-      const { totpSecret } = await store.signIn.state()
-      await codeIs(caller, totpSecret, code)
-      return open(caller, 'full', found.session.idHash)
+      const state = await store.signIn.state()
+      await codeIs(caller, state.totpSecret, code)
+      return open(caller, 'full', found.session.idHash, state)
     },
     async changePassword(caller, current, next) {
       const { idHash } = await signedIn(caller)
@@ -164,10 +179,11 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
       const { idHash } = await signedIn(caller)
       const offer = offered.get(idHash)
       if (!offer || offer.untilMs <= clock.now()) throw new AppError('invalid_totp_setup')
-      attempts.count(caller.address)
+      const guesser = `code ${caller.address}`
+      attempts.count(guesser)
       const step = await totpStep(offer.secret, code.trim(), clock.now())
       if (step === null) throw new AppError('invalid_totp_code')
-      attempts.forgive(caller.address)
+      attempts.forgive(guesser)
       const codes = newRecoveryCodes()
       await store.signIn.setTotp({ secret: offer.secret, step, recoveryHashes: codes.map(recoveryHash) })
       await store.sessions.endAll(idHash)

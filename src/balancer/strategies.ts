@@ -33,8 +33,9 @@ export const strategies: Record<StrategyName, Strategy> = {
 
 /** Used percent of the fullest window, with requests in flight counted in. */
 export function tightestPercent(account: Account, nowMs: number): number {
-  const used = account.windows.map((window) => usedNow(window, nowMs))
-  return Math.min(100, Math.max(0, ...used) + account.inFlight * pressurePercent)
+  let fullest = 0
+  for (const window of account.windows) fullest = Math.max(fullest, usedNow(window, nowMs))
+  return Math.min(100, fullest + account.inFlight * pressurePercent)
 }
 
 function usedPercent(account: Account, kind: WindowKind, nowMs: number): number {

@@ -13,8 +13,10 @@ export async function serve(call: Call): Promise<ExitCode> {
     const message = `${config.host}:${config.port} is in use. Is codex-lb running already? Otherwise set CODEX_LB_PORT.`
     throw Object.assign(new Error(message, { cause: error }), { code: error.code })
   })
+  // Whoever waits for the line may ask us to stop at once.
+  const stopped = stopSignal()
   call.print(`codex-lb listening on ${app.url}`)
-  const signal = await stopSignal()
+  const signal = await stopped
   log.info({ signal }, 'stopping; a second signal ends at once')
   process.once('SIGTERM', endAtOnce).once('SIGINT', endAtOnce)
   await app.close()

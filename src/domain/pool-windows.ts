@@ -11,24 +11,40 @@ export type PoolWindow = {
   accounts: number
 }
 
-/** Windows of the pool, shortest first. Accounts that a person has taken out do not count. */
+/** Windows of the pool, shortest first. Accounts that a person has taken out do not count. Runs for every answer. */
 export function poolWindows(accounts: readonly Account[], nowMs: number): PoolWindow[] {
-  const serving = accounts.filter(({ health }) => !health.paused && health.signIn === 'ok')
+  const sums = new Map<WindowKind, Sum>()
+  for (const { health, plan, windows } of accounts) {
+    if (health.paused || health.signIn !== 'ok') continue
+    const capacity = capacityOf(plan)
+    for (const window of windows) {
+      const sum = sums.get(window.kind) ?? {
+        lengthMs: window.lengthMs,
+        capacity: 0,
+        used: 0,
+        resetAtMs: null,
+        accounts: 0,
+      }
+      sums.set(window.kind, plus(sum, window, capacity[window.kind] ?? 1, nowMs))
+    }
+  }
   return windowKinds.flatMap((kind) => {
-    const parts = serving.flatMap((account) => {
-      const window = account.windows.find((one) => one.kind === kind)
-      return window ? [{ window, capacity: capacityOf(account.plan)[kind] ?? 1 }] : []
-    })
-    const first = parts[0]
-    if (first === undefined) return []
-    const total = parts.reduce((sum, { capacity }) => sum + capacity, 0)
-    const used = parts.reduce((sum, { window, capacity }) => sum + capacity * usedNow(window, nowMs), 0)
-    const resets = parts.flatMap(({ window }) => futureReset(window, nowMs))
-    const resetAtMs = resets.length === 0 ? null : Math.min(...resets)
-    return [{ kind, usedPercent: used / total, lengthMs: first.window.lengthMs, resetAtMs, accounts: parts.length }]
+    const sum = sums.get(kind)
+    if (sum === undefined) return []
+    const { lengthMs, resetAtMs, accounts: count } = sum
+    return [{ kind, usedPercent: sum.used / sum.capacity, lengthMs, resetAtMs, accounts: count }]
   })
 }
 
-function futureReset({ resetAtMs }: QuotaWindow, nowMs: number): number[] {
-  return resetAtMs !== null && resetAtMs > nowMs ? [resetAtMs] : []
+type Sum = { lengthMs: number; capacity: number; used: number; resetAtMs: number | null; accounts: number }
+
+/** Adds one account's window to the sum, in place. */
+function plus(sum: Sum, window: QuotaWindow, capacity: number, nowMs: number): Sum {
+  const { resetAtMs } = window
+  sum.accounts++
+  sum.capacity += capacity
+  sum.used += capacity * usedNow(window, nowMs)
+  const isSooner = resetAtMs !== null && resetAtMs > nowMs && (sum.resetAtMs === null || resetAtMs < sum.resetAtMs)
+  if (isSooner) sum.resetAtMs = resetAtMs
+  return sum
 }

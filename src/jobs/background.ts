@@ -59,5 +59,6 @@ async function renewTokens(pool: Pool, tokens: Tokens): Promise<void> {
 
 async function prune(store: Store, nowMs: number): Promise<void> {
   await store.affinity.prune(nowMs)
+  await store.sessions.prune(nowMs)
   while ((await store.usage.prune(nowMs - sampleAgeMs, pruneRows)) === pruneRows);
 }

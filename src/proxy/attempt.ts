@@ -124,8 +124,12 @@ function judged(head: Head, nowMs: number): Tried {
 
 /** An error as the first real event of a 200 stream. What is not known to be worth a retry goes to the client. */
 function verdictOfEvent({ type, data }: { type: string; data: string }, nowMs: number): Verdict {
+  const event = parse(data)
+  // Half an event is no answer, and no client could read on from it.
+  if (event === null && data.startsWith('{'))
+    return { kind: 'transient', error: ownError('stream_incomplete', 'The answer began with a broken event.') }
   if (type !== 'response.failed' && type !== 'error') return { kind: 'relay' }
-  const verdict = judge(errorOfEvent(parse(data), nowMs))
+  const verdict = judge(errorOfEvent(event, nowMs))
   return verdict.kind === 'client_fault' ? { kind: 'relay' } : verdict
 }
 

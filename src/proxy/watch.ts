@@ -26,28 +26,17 @@ export type Watch = {
 
 /**
  * Reads the first line of each event, skips the rest by native search, and keeps only the bytes of the few events that
- * matter. A chunk may cut an event anywhere. Lines end in LF or in CRLF, the same through the whole stream.
+ * matter. A chunk may cut an event anywhere. Lines end in LF or in CRLF.
  */
 export function watchStream(listener: WatchListener): Watch {
-  let blank: string | null = null
   let name: string | null = null
   let opening = ''
-  /** The last bytes of the current event in earlier chunks, where its end may have begun. */
-  let tail = ''
+  const end = createEndFinder()
   let kept: Buffer[] | null = []
   let inEvent = false
   let sawOutput = false
   let ended: { type: string; bytes: Buffer[] } | null = null
 
-  const endOfEvent = (chunk: Buffer, from: number): number => {
-    blank ??= blankLineOf(chunk, from, tail)
-    if (blank === null) return -1
-    const seam = tail === '' ? '' : tail + chunk.toString('latin1', from, from + blank.length - 1)
-    const onSeam = seam.indexOf(blank)
-    if (onSeam !== -1) return from + onSeam + blank.length - tail.length
-    const at = chunk.indexOf(blank, from, 'latin1')
-    return at === -1 ? -1 : at + blank.length
-  }
   const look = (part: Buffer, isWhole: boolean): void => {
     opening += part.toString('latin1', 0, nameBytes - opening.length)
     const lineEnd = opening.indexOf('\n')
@@ -65,7 +54,6 @@ export function watchStream(listener: WatchListener): Watch {
     } else if (kept !== null && name !== null) ended ??= { type: name, bytes: kept }
     name = null
     opening = ''
-    tail = ''
     kept = []
     inEvent = false
   }
@@ -78,17 +66,20 @@ export function watchStream(listener: WatchListener): Watch {
           at++
           continue
         }
-        inEvent = true
-        const end = endOfEvent(chunk, at)
-        const part = end === -1 ? chunk.subarray(at) : chunk.subarray(at, end)
-        if (name === null) look(part, end !== -1)
-        kept?.push(part)
-        if (end === -1) {
-          tail = (tail + part.toString('latin1', Math.max(0, part.length - 3))).slice(-3)
-          return
+        if (!inEvent && sawOutput && saysNothing(chunk, at)) {
+          name = ''
+          kept = null
         }
+        inEvent = true
+        const to = end.find(chunk, at)
+        if (name === null || kept !== null) {
+          const part = chunk.subarray(at, to ?? chunk.length)
+          if (name === null) look(part, to !== null)
+          kept?.push(part)
+        }
+        if (to === null) return
         finish()
-        at = end
+        at = to
       }
     },
     atBoundary: () => !inEvent,
@@ -104,12 +95,56 @@ export function watchStream(listener: WatchListener): Watch {
   }
 }
 
-/** The stream's blank line, told by its first line end; null while none was seen. */
-function blankLineOf(chunk: Buffer, from: number, tail: string): string | null {
-  const at = chunk.indexOf(newline, from)
-  if (at === -1) return null
-  const before = at > from ? chunk[at - 1] : tail.charCodeAt(tail.length - 1)
-  return before === carriageReturn ? '\r\n\r\n' : '\n\n'
+/** Finds where an event ends: behind its first empty line, which chunks may cut anywhere. */
+function createEndFinder() {
+  /** What the last chunk ended with: the end of a line, perhaps with the first half of an empty line after it. */
+  let before: 'line end' | 'line end and CR' | null = null
+
+  /** The event's end that began in an earlier chunk. */
+  const onSeam = (chunk: Buffer, from: number): number | null => {
+    const isHalf = before === 'line end' && chunk[from] === carriageReturn
+    if (isHalf && chunk.length === from + 1) {
+      before = 'line end and CR'
+      return null
+    }
+    if (before !== null && chunk[isHalf ? from + 1 : from] === newline) return isHalf ? from + 2 : from + 1
+    before = null
+    return null
+  }
+  return {
+    /** Null: not in this chunk. */
+    find(chunk: Buffer, from: number): number | null {
+      const found = onSeam(chunk, from)
+      if (found !== null || before === 'line end and CR') {
+        if (found !== null) before = null
+        return found
+      }
+      for (let at = chunk.indexOf(newline, from); at !== -1; at = chunk.indexOf(newline, at + 1)) {
+        const next = chunk[at + 1]
+        if (next === newline) return at + 2
+        if (next === carriageReturn && chunk[at + 2] === newline) return at + 3
+        if (at + 1 === chunk.length) before = 'line end'
+        else if (next === carriageReturn && at + 2 === chunk.length) before = 'line end and CR'
+      }
+      return null
+    },
+  }
+}
+
+const plainStart = Buffer.from('event: response.')
+/** How the names go on that matter when the first output was seen. */
+const telling = ['com', 'inc', 'fai'].map((letters) => Buffer.from(letters))
+
+/** True for nearly all events of a stream, told by their first bytes: those that neither end it nor speak of limits. */
+function saysNothing(chunk: Buffer, from: number): boolean {
+  const to = from + plainStart.length
+  return to + 3 <= chunk.length && standsAt(plainStart, chunk, from) && !telling.some((one) => standsAt(one, chunk, to))
+}
+
+/** Compares so few bytes that a call out of JavaScript would cost more. */
+function standsAt(text: Buffer, chunk: Buffer, from: number): boolean {
+  for (let at = 0; at < text.length; at++) if (chunk[from + at] !== text[at]) return false
+  return true
 }
 
 const named = /^event:\s*(\S+)/
@@ -120,7 +155,7 @@ function nameOf(line: string): string {
 }
 
 function dataOf(bytes: Buffer[]): unknown {
-  const lines = Buffer.concat(bytes).toString('utf8').split(/\r?\n/)
+  const lines = Buffer.concat(bytes).toString('utf8').split('\n')
   const data = lines.flatMap((line) => (line.startsWith('data:') ? [line.slice(5)] : []))
   try {
     return JSON.parse(data.join('\n'))

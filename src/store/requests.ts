@@ -64,7 +64,7 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
       )
     },
     async get(id) {
-      const [row] = await unit('requests.get', async (tx) => tx.select().from(t).where(eq(t.id, id)))
+      const [row] = await unit('requests.get', async (tx) => tx.select().from(t).where(eq(t.id, storable(id))))
       return row ? recordOf(row) : null
     },
   }
@@ -72,9 +72,9 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
 
 function conditions(t: Tables['requests'], filter: RequestFilter): (SQL | undefined)[] {
   const { accountIds, models, statuses, sinceMs, untilMs, search } = filter
-  const any = <T>(column: Column, values: readonly T[] | undefined) =>
-    values && values.length > 0 && inArray(column, [...values])
-  const pattern = `%${(search ?? '').toLowerCase().replace(/[!%_]/g, '!$&')}%`
+  const any = (column: Column, values: readonly string[] | undefined) =>
+    values && values.length > 0 && inArray(column, values.map(storable))
+  const pattern = `%${storable(search ?? '').toLowerCase().replace(/[!%_]/g, '!$&')}%`
   const found = (column: Column) => sql`lower(${column}) like ${pattern} escape '!'`
   return [
     any(t.accountId, accountIds) || undefined,
@@ -142,6 +142,6 @@ function whole(value: number | null): number | null {
 }
 
 /** Text that came from outside: PostgreSQL refuses a NUL, and one such request would cost the whole batch. */
-function storable(text: string | null): string | null {
-  return text === null ? null : text.replaceAll('\0', '')
+function storable<T extends string | null>(text: T): T | string {
+  return text === null ? text : text.replaceAll('\0', '')
 }

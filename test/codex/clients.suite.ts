@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { answersIn, type Codex, clientVersions, commandsIn, createCodex, troubleIn } from './codex.ts'
+import { answersIn, type Codex, type CodexRun, clientVersions, commandsIn, createCodex, troubleIn } from './codex.ts'
 import { type ConfigChanges, configToml } from './config.ts'
 import { type Outside, startOutside } from './outside.ts'
 import { type Product, poolEmails, startProduct, visitorEmail } from './product.ts'
@@ -30,8 +30,10 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
   afterEach(async () => {
     const last = closing.toReversed()
     closing = []
-    for (const close of last) await close()
-    expect(outside.asked).toEqual([])
+    const failures: unknown[] = []
+    for (const close of last) await close().catch((error: unknown) => failures.push(error))
+    expect(failures).toEqual([])
+    expect(outside.asked, 'went to the internet').toEqual([])
   })
 
   async function codexWith(changes: ConfigChanges = {}, login?: object): Promise<Codex> {
@@ -49,11 +51,11 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
     return { by: last.by, triedBefore: last.tries.slice(0, -1) }
   }
   /** What a person would see: an answer, and nothing else. */
-  const expectAnswer = (run: Awaited<ReturnType<Codex['turn']>>, answer: string) => {
+  const expectAnswer = (run: CodexRun, answer: string) => {
     expect(troubleIn(run)).toEqual([])
     expect(answersIn(run)).toEqual([answer])
   }
-  const expectShell = (run: Awaited<ReturnType<Codex['turn']>>) => {
+  const expectShell = (run: CodexRun) => {
     expectAnswer(run, 'The command finished. Its output begins with: from-the-shell')
     expect(commandsIn(run)).toMatchObject([{ aggregated_output: 'from-the-shell\n', exit_code: 0 }])
   }

@@ -51,12 +51,15 @@ async function refused(route: [string, string], headers: string[], from?: string
 }
 
 describe('a foreign Host', () => {
-  it.each([...guarded, ...open])('is refused on %s %s, with the name of the setting that would allow it', async (...route) => {
-    const refusal = await refused(route, ['Host: evil.example'])
-    expect(refusal).toMatchObject({ status: 403, code: 'forbidden_host' })
-    expect(refusal.message).toContain('"evil.example"')
-    expect(refusal.message).toContain('CODEX_LB_ALLOWED_HOSTS')
-  })
+  it.each([...guarded, ...open])(
+    'is refused on %s %s, with the name of the setting that would allow it',
+    async (...route) => {
+      const refusal = await refused(route, ['Host: evil.example'])
+      expect(refusal).toMatchObject({ status: 403, code: 'forbidden_host' })
+      expect(refusal.message).toContain('"evil.example"')
+      expect(refusal.message).toContain('CODEX_LB_ALLOWED_HOSTS')
+    },
+  )
 
   it.each(['lb.example', 'LB.EXAMPLE:8443', 'lb.example.', 'localhost:1', '[::1]', `127.0.0.1`])(
     'it is not when it is %s',
@@ -136,7 +139,9 @@ describe.runIf(outside !== undefined)('another machine', () => {
 
   it('never sees or changes accounts', async () => {
     for (const route of guarded.filter((one) => !proxied.includes(one))) {
-      expect(await refused(route, [`Host: ${outside}:${port}`], outside), route.join(' ')).toMatchObject({ status: 401 })
+      expect(await refused(route, [`Host: ${outside}:${port}`], outside), route.join(' ')).toMatchObject({
+        status: 401,
+      })
     }
   })
 

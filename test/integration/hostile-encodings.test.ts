@@ -143,7 +143,12 @@ describe('a body of 200 MB', () => {
       const headers = [`host: ${new URL(rig.url).host}`, 'content-type: application/json', 'content-length: 209715200']
       const told = await sendRaw(rig.url, [`${method} ${to} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`])
       expect(refusalIn(to, told, told.body)).toMatchObject({ status: 413, code: 'payload_too_large' })
-      const request = { method, headers: { 'content-type': 'application/json' }, body: endless(), duplex: 'half' as const }
+      const request = {
+        method,
+        headers: { 'content-type': 'application/json' },
+        body: endless(),
+        duplex: 'half' as const,
+      }
       // A client that only sends may find the connection closed before it reads; the server must only stay well.
       const answer = await fetch(rig.url + to, request).catch(() => null)
       if (answer) expect(refusalIn(to, answer, await answer.text())).toMatchObject({ status: 413 })

@@ -28,7 +28,10 @@ function check(to: string, answer: RawAnswer) {
 
 describe('a connection that breaks the rules of HTTP is told so, and closed', () => {
   const broken: [what: string, request: (host: string) => string | Buffer][] = [
-    ['both a length and chunks', (host) => post([host, 'Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n')],
+    [
+      'both a length and chunks',
+      (host) => post([host, 'Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n'),
+    ],
     ['chunks and a length', (host) => post([host, 'Transfer-Encoding: chunked', 'Content-Length: 5'], '0\r\n\r\n')],
     ['two lengths', (host) => post([host, 'Content-Length: 5', 'Content-Length: 6'], 'hello')],
     ['a length that is no number', (host) => post([host, 'Content-Length: five'], 'hello')],
@@ -127,14 +130,15 @@ describe('a path that is none', () => {
     [`/api/request-logs?${'a=b&'.repeat(2_000)}limit=x`, 'GET'],
   ]
 
-  it.each(
-    paths.map(([to, method]) => ({ what: `${method} ${to.slice(0, 60)}`, to, method })),
-  )('$what is refused in the shape of its clients', async ({ to, method }) => {
-    const answer = await sendRaw(rig.url, [rawRequest(`${method} ${to} HTTP/1.1`, [host, 'Content-Length: 0'])])
-    const { status, message } = check(to, answer)
-    expect([400, 404]).toContain(status)
-    expect(message.length).toBeLessThan(400)
-  })
+  it.each(paths.map(([to, method]) => ({ what: `${method} ${to.slice(0, 60)}`, to, method })))(
+    '$what is refused in the shape of its clients',
+    async ({ to, method }) => {
+      const answer = await sendRaw(rig.url, [rawRequest(`${method} ${to} HTTP/1.1`, [host, 'Content-Length: 0'])])
+      const { status, message } = check(to, answer)
+      expect([400, 404]).toContain(status)
+      expect(message.length).toBeLessThan(400)
+    },
+  )
 })
 
 describe('a method that a route does not offer', () => {
@@ -160,7 +164,9 @@ describe('a method that a route does not offer', () => {
     for (const method of methods.filter((method) => !offered.includes(method))) {
       for (const target of [to, `${to}/`]) {
         const headers = [host, 'Content-Type: application/json', 'Content-Length: 2']
-        const answer = await sendRaw(rig.url, [rawRequest(`${method} ${target} HTTP/1.1`, headers, '{}')], { end: true })
+        const answer = await sendRaw(rig.url, [rawRequest(`${method} ${target} HTTP/1.1`, headers, '{}')], {
+          end: true,
+        })
         const what = `${method} ${target}: ${answer.all.slice(0, 200)}`
         expect(answer.status, what).toBeGreaterThanOrEqual(400)
         expect(answer.status, what).toBeLessThan(500)
@@ -177,7 +183,8 @@ describe('a method that a route does not offer', () => {
 })
 
 describe('headers', () => {
-  const ask = (headers: string[], to = '/v1/models/none') => sendRaw(rig.url, [rawRequest(`GET ${to} HTTP/1.1`, headers)])
+  const ask = (headers: string[], to = '/v1/models/none') =>
+    sendRaw(rig.url, [rawRequest(`GET ${to} HTTP/1.1`, headers)])
 
   it('without a Host are refused', async () => {
     expect(check('/v1/models', await ask([]))).toMatchObject({ status: 403, code: 'forbidden_host' })
@@ -205,7 +212,12 @@ describe('headers', () => {
 
   it('of a WebSocket are answered at once that there is none', async () => {
     for (const to of ['/v1/responses', path]) {
-      const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: eA==']
+      const upgrade = [
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: eA==',
+      ]
       expect(check(to, await ask([host, ...upgrade], to))).toMatchObject({ status: 426, code: 'websocket_unavailable' })
       expect(check(to, await ask([host, 'Connection: Upgrade', 'Upgrade: h2c'], to))).toMatchObject({ status: 426 })
     }

@@ -116,9 +116,10 @@ describe.each(paths)('POST %s refuses', (path) => {
 
 const wrongFields: [field: string, value: string | null][] = [
   ['model', null],
-  ...['null', '5', '1e999', '-0', '""', '"  "', '[]', '["gpt-5.5"]', '{}', 'true'].map(
-    (value): [string, string] => ['model', value],
-  ),
+  ...['null', '5', '1e999', '-0', '""', '"  "', '[]', '["gpt-5.5"]', '{}', 'true'].map((value): [string, string] => [
+    'model',
+    value,
+  ]),
   ['model', JSON.stringify('m'.repeat(201))],
   ['model', '"gpt-\u0001"'],
   ['input', null],

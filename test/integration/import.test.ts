@@ -149,7 +149,13 @@ describe('importing', () => {
 
   it.each<[string, Part[], number, string, string]>([
     ['under another field name', [{ field: 'file', content: {} }], 400, 'invalid_request', 'file'],
-    ['as a plain field of another name', [{ field: 'auth', name: null, content: '{}' }], 400, 'invalid_request', 'auth'],
+    [
+      'as a plain field of another name',
+      [{ field: 'auth', name: null, content: '{}' }],
+      400,
+      'invalid_request',
+      'auth',
+    ],
     ['without any file', [], 400, 'invalid_request', 'auth_json'],
   ])('%s is refused', async (_what, parts, status, code, path) => {
     rig = await empty()
@@ -226,7 +232,11 @@ describe('importing again', () => {
       ...{ status: 'active', statusReason: null, createdAt: was.createdAt },
     })
     expect((await turn()).status).toBe(200)
-    expect((await rig.requests()).map(({ accountId }) => accountId)).toEqual([was.accountId, was.accountId, was.accountId])
+    expect((await rig.requests()).map(({ accountId }) => accountId)).toEqual([
+      was.accountId,
+      was.accountId,
+      was.accountId,
+    ])
     expect(trends).toMatchObject({ primary: [{ v: 90 }] })
     expect(((await trendsOf()) as { primary: [] }).primary.length).toBeGreaterThan(0)
   })

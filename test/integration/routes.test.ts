@@ -81,7 +81,9 @@ describe('every route', () => {
 
   it('that is public gives nothing away', () => {
     const open = routes.flatMap(({ options, url }) => (options.config?.access === 'public' ? [url] : []))
-    expect(new Set(open.filter((url) => url.startsWith('/health/')))).toEqual(new Set(['/health/live', '/health/ready']))
+    expect(new Set(open.filter((url) => url.startsWith('/health/')))).toEqual(
+      new Set(['/health/live', '/health/ready']),
+    )
     expect(open.filter((url) => /accounts|request|usage|settings|keys|responses|models/.test(url))).toEqual([])
   })
 })

@@ -18,7 +18,9 @@ export function refusalIn(path: string, answer: { status: number; headers: Heade
   expect(headers.get('x-request-id'), what).toMatch(/^[\w.:~-]{1,128}$/)
   expect(headers.get('content-type'), what).toContain('application/json')
   const { error } = JSON.parse(text)
-  expect(error, what).toEqual(expect.objectContaining({ code: expect.stringMatching(/^[a-z_]+$/), message: expect.any(String) }))
+  expect(error, what).toEqual(
+    expect.objectContaining({ code: expect.stringMatching(/^[a-z_]+$/), message: expect.any(String) }),
+  )
   expect(error.message, what).toMatch(/\S+ \S+/)
   expect(error.message.length, what).toBeLessThan(1_000)
   if (isDashboard(path)) {
@@ -33,7 +35,9 @@ export function refusalIn(path: string, answer: { status: number; headers: Heade
 
 /** What a refused request must leave as it was. */
 export async function stateOf(rig: Rig): Promise<object> {
-  const { accounts } = (await (await fetch(`${rig.url}/api/accounts`)).json()) as { accounts: Record<string, unknown>[] }
+  const { accounts } = (await (await fetch(`${rig.url}/api/accounts`)).json()) as {
+    accounts: Record<string, unknown>[]
+  }
   return accounts.map(({ accountId, status, statusReason, blocked, inFlight }) => ({
     ...{ accountId, status, statusReason, blocked, inFlight },
   }))

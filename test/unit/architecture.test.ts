@@ -2,7 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
-/** What each place in `src` may import beside itself. `root` are the other files directly in `src`: only the top uses them. */
+/**
+ * What each place in `src` may import beside itself. `app` are the files that wire everything, `root` the others directly
+ * in `src`, which only the wiring and the commands use.
+ */
 const mayImport: Record<string, readonly string[]> = {
   lib: [],
   'errors.ts': [],
@@ -18,21 +21,22 @@ const mayImport: Record<string, readonly string[]> = {
   jobs: ['accounts', 'store', 'upstream', 'domain', 'lib'],
   simulator: ['lib'],
   'gate.ts': ['errors.ts', 'lib'],
-  root: ['root', 'gate.ts', 'lib', 'errors.ts', 'auth'],
-  'app-store.ts': ['root', 'lib', 'store'],
-  'app.ts': [
+  root: ['gate.ts', 'lib', 'errors.ts', 'auth'],
+  app: [
     'root',
-    'app-store.ts',
     'gate.ts',
     'lib',
     'errors.ts',
     'domain',
-    'upstream',
     'store',
+    'upstream',
     'accounts',
     'proxy',
-  ].concat(['admin', 'auth', 'jobs']),
-  commands: ['root', 'app.ts', 'app-store.ts', 'lib', 'errors.ts', 'domain', 'store', 'accounts', 'simulator'],
+    'admin',
+    'auth',
+    'jobs',
+  ],
+  commands: ['root', 'app', 'lib', 'errors.ts', 'domain', 'store', 'auth', 'accounts', 'simulator'],
   'main.ts': ['root', 'commands'],
 }
 
@@ -53,7 +57,8 @@ const sources: Source[] = readdirSync(src, { recursive: true, encoding: 'utf8' }
 
 function placeOf(path: string): string {
   const [first = '', rest] = path.split('/')
-  return rest !== undefined || Object.hasOwn(mayImport, first) ? first : 'root'
+  if (rest !== undefined || Object.hasOwn(mayImport, first)) return first
+  return /^app(-.*)?\.ts$/.test(first) ? 'app' : 'root'
 }
 
 const ours = ({ from }: { from: string }) => from.startsWith('.')

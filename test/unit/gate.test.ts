@@ -119,7 +119,10 @@ describe('a web page', () => {
     ['from a file', { origin: 'file://' }],
     ['whose origin is a path', { origin: '/api' }],
     ['with two origins', { origin: 'http://localhost:2455, https://evil.example' }],
-    ['of another site by way of a same-origin claim', { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' }],
+    [
+      'of another site by way of a same-origin claim',
+      { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' },
+    ],
   ])('%s is refused, but may see what is public', (_what, headers) => {
     expect(judge(headers)).toBe('forbidden_origin')
     expect(judge(headers, 'public')).toBeNull()
@@ -180,7 +183,12 @@ describe('a forwarded header', () => {
   it.each<[string, string, string, string[]]>([
     ['its client is remote', '127.0.0.1', '203.0.113.5', ['127.0.0.1']],
     ['a remote client claims to be this machine', '127.0.0.1', '127.0.0.1, 203.0.113.5', ['127.0.0.1']],
-    ['a remote client came through another trusted proxy', '127.0.0.1', '203.0.113.5, 10.0.0.1', ['127.0.0.1', '10.0.0.0/8']],
+    [
+      'a remote client came through another trusted proxy',
+      '127.0.0.1',
+      '203.0.113.5, 10.0.0.1',
+      ['127.0.0.1', '10.0.0.0/8'],
+    ],
     ['all hops are trusted but remote', '127.0.0.1', '10.0.0.7', ['127.0.0.1', '10.0.0.0/8']],
     ['a hop is unreadable', '127.0.0.1', 'unknown', ['127.0.0.1']],
     ['a hop carries a port', '127.0.0.1', '127.0.0.1:4000', ['127.0.0.1']],

@@ -48,7 +48,12 @@ describe('a background job', () => {
   })
 
   it.each<[string, () => Promise<void> | void]>([
-    ['throws', () => { throw new Error('broken') }],
+    [
+      'throws',
+      () => {
+        throw new Error('broken')
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('broken'))],
   ])('that %s is reported, goes on, and harms no other', async (_how, run) => {
     let others = 0
@@ -113,7 +118,10 @@ describe('stopping', () => {
 
   it('does not fail because a job fails in the end', async () => {
     let fail = (_error: Error) => {}
-    const run = () => new Promise<void>((_resolve, reject) => { fail = reject })
+    const run = () =>
+      new Promise<void>((_resolve, reject) => {
+        fail = reject
+      })
     const { pass, stop, errors } = rig({ name: 'bad', everyMs: () => 100, run })
     await pass(100)
     const stopping = stop()

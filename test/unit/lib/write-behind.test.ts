@@ -32,7 +32,8 @@ function rig(given: Given = {}) {
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at)
-const push = (queue: { push(value: number): void }, values: number[]) => values.forEach((value) => void queue.push(value))
+const push = (queue: { push(value: number): void }, values: number[]) =>
+  values.forEach((value) => void queue.push(value))
 
 describe('values that are written behind', () => {
   it('wait a moment, and are written together', async () => {

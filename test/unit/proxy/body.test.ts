@@ -39,9 +39,12 @@ const encoded: [string, Buffer][] = [
 ]
 
 describe('a request body', () => {
-  it.each<[string | undefined]>([[undefined], ['identity'], [''], [' Identity , ']])('is read as it is: %s', async (coding) => {
-    expect(await read(Buffer.from(text), coding)).toBe(text)
-  })
+  it.each<[string | undefined]>([[undefined], ['identity'], [''], [' Identity , ']])(
+    'is read as it is: %s',
+    async (coding) => {
+      expect(await read(Buffer.from(text), coding)).toBe(text)
+    },
+  )
 
   it('may be empty', async () => expect(await read(Buffer.alloc(0))).toBe(''))
 
@@ -88,7 +91,9 @@ describe('a request body', () => {
   ])('that grows beyond its limit is refused: %s', async (coding, compress) => {
     expect(await read(compress(Buffer.alloc(1_000)), coding)).toHaveLength(1_000)
     expect(await codeOf(read(compress(Buffer.alloc(1_001)), coding))).toBe('payload_too_large')
-    expect(await codeOf(read(compress(Buffer.alloc(50_000_000)), coding, { bodyBytes: 100_000, heldBytes: 1e9 }))).toBe('payload_too_large')
+    expect(await codeOf(read(compress(Buffer.alloc(50_000_000)), coding, { bodyBytes: 100_000, heldBytes: 1e9 }))).toBe(
+      'payload_too_large',
+    )
   })
 
   it('that stops coming is given up', async () => {

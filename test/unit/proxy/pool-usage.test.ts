@@ -8,7 +8,10 @@ import { createFakeAnswer } from '../../support/fake-answer.ts'
 
 const epoch = (ms: number) => (nowMs + ms) / 1_000
 const used = (id: string, short: number, weekly: number, given: Partial<Account> = {}) =>
-  anAccount(id, { windows: [aWindow('short', short), aWindow('weekly', weekly, { resetAtMs: nowMs + 48 * hourMs })], ...given })
+  anAccount(id, {
+    windows: [aWindow('short', short), aWindow('weekly', weekly, { resetAtMs: nowMs + 48 * hourMs })],
+    ...given,
+  })
 const paused = { health: { ...healthy, paused: true } }
 
 function headersFor(accounts: Account[], headers: Head['headers'] = {}): Record<string, string> {
@@ -40,8 +43,16 @@ describe('the headers of an answer', () => {
   })
 
   it.each<[string, Account[], object]>([
-    ['accounts that a person took out', [used('a', 40, 0), used('b', 90, 90, paused)], { 'x-codex-primary-used-percent': '40' }],
-    ['windows that have ended', [anAccount('a', { windows: [aWindow('short', 90, { resetAtMs: nowMs })] })], { 'x-codex-primary-used-percent': '0' }],
+    [
+      'accounts that a person took out',
+      [used('a', 40, 0), used('b', 90, 90, paused)],
+      { 'x-codex-primary-used-percent': '40' },
+    ],
+    [
+      'windows that have ended',
+      [anAccount('a', { windows: [aWindow('short', 90, { resetAtMs: nowMs })] })],
+      { 'x-codex-primary-used-percent': '0' },
+    ],
   ])('do not count %s', (_what, accounts, expected) => expect(headersFor(accounts)).toMatchObject(expected))
 
   it('put a pool that has weekly windows only into the first slot', () => {
@@ -59,10 +70,26 @@ describe('the usage call', () => {
       rate_limit: {
         allowed: true,
         limit_reached: false,
-        primary_window: { used_percent: 51, limit_window_seconds: 18_000, reset_after_seconds: 3_600, reset_at: epoch(hourMs) },
-        secondary_window: { used_percent: 10, limit_window_seconds: 604_800, reset_after_seconds: 172_800, reset_at: epoch(48 * hourMs) },
+        primary_window: {
+          used_percent: 51,
+          limit_window_seconds: 18_000,
+          reset_after_seconds: 3_600,
+          reset_at: epoch(hourMs),
+        },
+        secondary_window: {
+          used_percent: 10,
+          limit_window_seconds: 604_800,
+          reset_after_seconds: 172_800,
+          reset_at: epoch(48 * hourMs),
+        },
       },
-      credits: { has_credits: true, unlimited: false, balance: '5', approx_local_messages: null, approx_cloud_messages: null },
+      credits: {
+        has_credits: true,
+        unlimited: false,
+        balance: '5',
+        approx_local_messages: null,
+        approx_cloud_messages: null,
+      },
       additional_rate_limits: [],
     })
   })
@@ -70,7 +97,12 @@ describe('the usage call', () => {
   it.each<[string, Account[], boolean, boolean]>([
     ['is open while one account has room', [used('a', 100, 0), used('b', 99, 99)], true, false],
     ['is closed when every account is full', [used('a', 100, 0), used('b', 0, 100)], false, true],
-    ['is closed when the ones with room are out', [used('a', 0, 0, paused), used('b', 0, 0, { health: { ...healthy, blocked: aBlock('window') } })], false, true],
+    [
+      'is closed when the ones with room are out',
+      [used('a', 0, 0, paused), used('b', 0, 0, { health: { ...healthy, blocked: aBlock('window') } })],
+      false,
+      true,
+    ],
     ['has reached no limit without accounts', [], false, false],
   ])('%s', (_rule, accounts, allowed, limit_reached) => {
     expect(poolUsage(accounts, nowMs)).toMatchObject({ rate_limit: { allowed, limit_reached } })

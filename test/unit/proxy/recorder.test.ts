@@ -78,7 +78,10 @@ describe('the record of a request', () => {
   })
 
   it('is billed by the tier that served, where the upstream says so', () => {
-    expect(record({}, { usage, service_tier: 'default' })).toMatchObject({ serviceTier: 'default', costMicroUsd: 600 * 1.25 + 400 * 0.125 + 100 * 10 })
+    expect(record({}, { usage, service_tier: 'default' })).toMatchObject({
+      serviceTier: 'default',
+      costMicroUsd: 600 * 1.25 + 400 * 0.125 + 100 * 10,
+    })
     expect(record({}, { usage, service_tier: null })).toMatchObject({ serviceTier: 'priority' })
   })
 
@@ -88,8 +91,16 @@ describe('the record of a request', () => {
     ['none with empty figures', { usage: {} }, null],
     ['none when they are no object', { usage: 'many' }, null],
     ['what is given', { usage: { input_tokens: 5 } }, { input: 5, cached: 0, output: 0, reasoning: 0 }],
-    ['the reasoning, where the output is missing', { usage: { input_tokens: 5, output_tokens_details: { reasoning_tokens: 7 } } }, { input: 5, cached: 0, output: 7, reasoning: 7 }],
-    ['nothing negative, no text, no fractions', { usage: { input_tokens: -5, output_tokens: '7', input_tokens_details: { cached_tokens: 2.6 } } }, { input: 0, cached: 3, output: 0, reasoning: 0 }],
+    [
+      'the reasoning, where the output is missing',
+      { usage: { input_tokens: 5, output_tokens_details: { reasoning_tokens: 7 } } },
+      { input: 5, cached: 0, output: 7, reasoning: 7 },
+    ],
+    [
+      'nothing negative, no text, no fractions',
+      { usage: { input_tokens: -5, output_tokens: '7', input_tokens_details: { cached_tokens: 2.6 } } },
+      { input: 0, cached: 3, output: 0, reasoning: 0 },
+    ],
   ])('counts %s', (_what, response, expected) => expect(record({}, response).usage).toEqual(expected))
 
   it('has no cost without figures, or for a model without a price', () => {
@@ -120,9 +131,20 @@ describe('the record of a request', () => {
   ])('names the client %s', (_how, headers, client) => expect(record({ headers }).client).toBe(client))
 
   it('keeps the head of a long decision', () => {
-    const rows = Array.from({ length: 50 }, (_, at) => ({ accountId: `a${at}`, rank: at, edge: 0 as const, inFlight: 0 }))
+    const rows = Array.from({ length: 50 }, (_, at) => ({
+      accountId: `a${at}`,
+      rank: at,
+      edge: 0 as const,
+      inFlight: 0,
+    }))
     const excluded = rows.map(({ accountId }) => ({ accountId, exclusion: { reason: 'paused' as const } }))
-    const decision: Decision = { accountId: 'a0', because: 'ranked_first', strategy: 'round_robin', ranked: rows, excluded }
+    const decision: Decision = {
+      accountId: 'a0',
+      because: 'ranked_first',
+      strategy: 'round_robin',
+      ranked: rows,
+      excluded,
+    }
     const kept = record({ decision }).decision
     expect(kept).toEqual({ ...decision, ranked: rows.slice(0, 20), excluded: excluded.slice(0, 20) })
   })

@@ -14,11 +14,16 @@ const paused = withHealth('paused', { paused: true })
 const signedOut = withHealth('out', { signIn: 'reauth_required' })
 const closed = withHealth('closed', { signIn: 'deactivated' })
 const burst = (ms: number) => withHealth('burst', { blocked: aBlock('burst', { untilMs: nowMs + ms }) })
-const resting = (ms: number) => withHealth('resting', { blocked: aBlock('errors', { untilMs: nowMs + ms, endIsKnown: false }) })
+const resting = (ms: number) =>
+  withHealth('resting', { blocked: aBlock('errors', { untilMs: nowMs + ms, endIsKnown: false }) })
 
 describe('when no account is left, the client is told', () => {
   it.each<[string, Account[], object]>([
-    ['when the limit ends', [spent('a', hourMs)], { code: 'usage_limit_reached', details: { resetsAtMs: nowMs + hourMs, plan: 'plus' } }],
+    [
+      'when the limit ends',
+      [spent('a', hourMs)],
+      { code: 'usage_limit_reached', details: { resetsAtMs: nowMs + hourMs, plan: 'plus' } },
+    ],
     [
       'the earliest end, with its plan',
       [spent('a', 3 * hourMs), spent('b', hourMs, 'pro'), spent('c', 2 * hourMs)],
@@ -29,19 +34,46 @@ describe('when no account is left, the client is told', () => {
       [spent('a', 60_000, 'free', false), spent('b', hourMs)],
       { code: 'usage_limit_reached', details: { resetsAtMs: nowMs + hourMs, plan: 'plus' } },
     ],
-    ['no end when none was named', [spent('a', 60_000, 'plus', false)], { code: 'usage_limit_reached', details: { resetsAtMs: null, plan: 'plus' } }],
+    [
+      'no end when none was named',
+      [spent('a', 60_000, 'plus', false)],
+      { code: 'usage_limit_reached', details: { resetsAtMs: null, plan: 'plus' } },
+    ],
     [
       'when a plan gets its right back',
       [withHealth('a', { blocked: aBlock('plan') })],
       { code: 'usage_limit_reached', details: { resetsAtMs: nowMs + 600_000 } },
     ],
-    ['of the limit, although others are paused', [paused, signedOut, spent('a', hourMs)], { code: 'usage_limit_reached' }],
-    ['nothing of an account that is out of use besides', [withHealth('a', { paused: true, blocked: windowUntil(60_000) }), spent('b', hourMs)], { details: { resetsAtMs: nowMs + hourMs } }],
-    ['to try again when one is only throttled', [spent('a', hourMs), burst(20_500)], { code: 'no_accounts', details: { retryAfterSeconds: 21 } }],
-    ['to try again when one only rests', [resting(30_000), spent('a', hourMs)], { code: 'no_accounts', details: { retryAfterSeconds: 30 } }],
+    [
+      'of the limit, although others are paused',
+      [paused, signedOut, spent('a', hourMs)],
+      { code: 'usage_limit_reached' },
+    ],
+    [
+      'nothing of an account that is out of use besides',
+      [withHealth('a', { paused: true, blocked: windowUntil(60_000) }), spent('b', hourMs)],
+      { details: { resetsAtMs: nowMs + hourMs } },
+    ],
+    [
+      'to try again when one is only throttled',
+      [spent('a', hourMs), burst(20_500)],
+      { code: 'no_accounts', details: { retryAfterSeconds: 21 } },
+    ],
+    [
+      'to try again when one only rests',
+      [resting(30_000), spent('a', hourMs)],
+      { code: 'no_accounts', details: { retryAfterSeconds: 30 } },
+    ],
     ['the shortest of several waits', [burst(20_000), resting(5_000)], { details: { retryAfterSeconds: 5 } }],
     ['to wait a second at least', [burst(1)], { details: { retryAfterSeconds: 1 } }],
-    ['what keeps each account', [paused, signedOut, closed, { ...paused, id: 'p2' }], { code: 'no_accounts', message: 'No account can serve: 2 paused, 1 waiting for a new sign-in, 1 closed by the upstream.' }],
+    [
+      'what keeps each account',
+      [paused, signedOut, closed, { ...paused, id: 'p2' }],
+      {
+        code: 'no_accounts',
+        message: 'No account can serve: 2 paused, 1 waiting for a new sign-in, 1 closed by the upstream.',
+      },
+    ],
   ])('%s', (_what, pool, expected) => expect(spentPoolError(pool, nowMs)).toMatchObject(expected))
 
   it.each<[string, Account[]]>([

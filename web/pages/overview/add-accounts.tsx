@@ -85,8 +85,7 @@ function Outcomes({ items }: { items: readonly Imported[] }) {
           <span aria-hidden="true">{outcome === 'rejected' ? '✕' : '✓'}</span>{' '}
           <span>
             <strong>{email ?? file}</strong>
-            {planType === null ? '' : ` (${planType})`}:{' '}
-            {message === null ? words[outcome] : `${words[outcome]}, ${message}`}
+            {planType !== null && ` (${planType})`} {[words[outcome], message].filter(Boolean).join(': ')}
           </span>
         </li>
       ))}

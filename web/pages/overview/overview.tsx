@@ -34,10 +34,11 @@ export function Overview() {
           {session.isPending ? 'Connecting' : reachable ? 'Running' : 'Not reachable'}
         </p>
       </header>
-      {session.data?.demo && (
-        <p className="notice calm">This is a demo: the accounts and the upstream are simulated.</p>
-      )}
       <main id="main">
+        {session.data?.demo && <p className="notice">This is a demo: the accounts and the upstream are simulated.</p>}
+        {session.data?.authenticated === false && (
+          <p className="notice warn">This server asks for a sign-in, which this page does not offer yet.</p>
+        )}
         <h1>{sentence(accounts.data?.accounts, nowMs)}</h1>
         <section aria-labelledby="accounts-title">
           <h2 id="accounts-title">Accounts</h2>

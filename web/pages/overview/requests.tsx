@@ -17,9 +17,9 @@ export function Requests({ requests, accounts }: RequestsProps) {
         <thead>
           <tr>
             <th scope="col">Time</th>
+            <th scope="col">Status</th>
             <th scope="col">Model</th>
             <th scope="col">Account</th>
-            <th scope="col">Status</th>
             <th scope="col" className="number wide">
               Tokens in (cached) → out
             </th>
@@ -52,14 +52,14 @@ function Row({ request, names }: { request: RequestView; names: ReadonlyMap<stri
         </time>
       </td>
       <td>
+        <Outcome request={request} />
+      </td>
+      <td>
         {model ?? '–'} {effort !== null && <span className="small">{effort}</span>}
       </td>
       <td>
         {accountId === null ? '–' : (names.get(accountId) ?? 'deleted account')}
         {moved > 0 && <span className="small"> after {moved} other</span>}
-      </td>
-      <td>
-        <Outcome request={request} />
       </td>
       <td className="number wide">
         {usage === null ? '–' : `${count(usage.input)} (${count(usage.cached)}) → ${count(usage.output)}`}
