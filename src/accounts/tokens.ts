@@ -52,6 +52,8 @@ const pollMs = 250
 /** After a passing failure no new try for this long. */
 const restMs = 5_000
 const storeTries = 5
+/** The refresh token may be spent and its successor lost: the sign-in ends with the access token, not before. */
+const lostCodes = new Set(['reply_lost', 'invalid_response', 'refresh_interrupted'])
 
 export function createTokens({ store, client, clock, authBaseUrl, onRotated }: TokensDeps): Tokens {
   const cached = new Map<string, Credential>()
@@ -164,7 +166,12 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
       const isOld = credential.expiresAtMs === null && refreshedAtMs + maxAgeMs <= clock.now()
       // A refresh that was interrupted cannot be repeated; what is left of the access token is still good.
       if (credential.refreshStartedAtMs !== null || !(isOld || ended(credential, aheadMs))) return
-      await once(refreshing, id, () => refresh(id))
+      try {
+        await once(refreshing, id, () => refresh(id))
+      } catch (error) {
+        const isLost = error instanceof TokenError && lostCodes.has(error.code)
+        if (!isLost || ended(credential, nearEndMs)) throw error
+      }
     },
     forget: (id) => void cached.delete(id),
     forgetAll: () => cached.clear(),

@@ -64,7 +64,12 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
       )
     },
     async get(id) {
-      const [row] = await unit('requests.get', async (tx) => tx.select().from(t).where(eq(t.id, storable(id))))
+      const [row] = await unit('requests.get', async (tx) =>
+        tx
+          .select()
+          .from(t)
+          .where(eq(t.id, storable(id))),
+      )
       return row ? recordOf(row) : null
     },
   }
@@ -74,7 +79,9 @@ function conditions(t: Tables['requests'], filter: RequestFilter): (SQL | undefi
   const { accountIds, models, statuses, sinceMs, untilMs, search } = filter
   const any = (column: Column, values: readonly string[] | undefined) =>
     values && values.length > 0 && inArray(column, values.map(storable))
-  const pattern = `%${storable(search ?? '').toLowerCase().replace(/[!%_]/g, '!$&')}%`
+  const pattern = `%${storable(search ?? '')
+    .toLowerCase()
+    .replace(/[!%_]/g, '!$&')}%`
   const found = (column: Column) => sql`lower(${column}) like ${pattern} escape '!'`
   return [
     any(t.accountId, accountIds) || undefined,

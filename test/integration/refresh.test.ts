@@ -1,3 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import type { SimulatedAccountOptions } from '../../src/simulator/accounts.ts'
 import type { Fault } from '../../src/simulator/faults.ts'
@@ -218,16 +221,34 @@ describe('an import while a refresh is under way', () => {
   const tokenRequests = () => rig.simulator.requests.filter(({ path }) => path === '/oauth/token').length
 })
 
-describe('a token in use', () => {
-  it('is never older than the stored one', async () => {
+describe('a renewed token', () => {
+  it('is in the store before the first request carries it', async () => {
     await start([shortLived(a)])
+    const before = storedCredential()
     clock.advance(11 * minute)
-    await ask(rig)
-    const { access_token } = tokensOf(rig.simulator, a)
-    const used = turnsAt(rig.simulator).map(({ headers }) => headers.authorization)
-    expect(used).toEqual([`Bearer ${access_token}`])
-    expect(rig.simulator.requests.map(({ path }) => path).indexOf('/oauth/token')).toBeLessThan(
-      rig.simulator.requests.map(({ path }) => path).indexOf(codexPath),
-    )
+    const seen: ReturnType<typeof storedCredential>[] = []
+    const onRequest = (message: unknown) => {
+      const { request } = message as { request: { origin: unknown; path: string } }
+      if (String(request.origin) === rig.simulator.url && request.path === codexPath) seen.push(storedCredential())
+    }
+    subscribe('undici:request:create', onRequest)
+    try {
+      await manyTurns(3)
+    } finally {
+      unsubscribe('undici:request:create', onRequest)
+    }
+    expect(seen).toEqual(Array(3).fill({ version: before.version + 1, refreshStartedAtMs: null }))
   })
+
+  /** What another process would find if this one died now. */
+  function storedCredential() {
+    const database = new Database(join(rig.dataDir, 'codex-lb.db'), { readonly: true })
+    try {
+      const row = database.prepare('select version, refresh_started_at_ms from credentials').get()
+      const { version, refresh_started_at_ms } = row as { version: number; refresh_started_at_ms: number | null }
+      return { version, refreshStartedAtMs: refresh_started_at_ms }
+    } finally {
+      database.close()
+    }
+  }
 })

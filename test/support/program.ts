@@ -1,56 +1,93 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Simulator } from '../../src/simulator/upstream.ts'
+import type { RequestSeen } from './start.ts'
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-
-/** The program as a person runs it, in a process of its own. */
+/** The real program in a process of its own. */
 export type Program = {
+  url: string
   process: ChildProcess
-  stdout(): string
-  stderr(): string
-  /** Resolves with the address of the ready line. @throws Error when the program ends first, or after 20 seconds */
-  ready(): Promise<string>
-  /** Resolves when it has ended. `code` is null when a signal ended it. */
-  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  /** Ends it without a warning. */
+  kill(): Promise<void>
+  /** Asks it to stop; resolves with its exit code. */
+  stop(): Promise<number | null>
 }
 
-/** Starts `codex-lb ARGS…` with nothing of this process's environment. Whoever starts it ends it. */
-export function startProgram(args: string[], env: Record<string, string>, cwd: string): Program {
-  const child = spawn(process.execPath, [main, ...args], { cwd, env: { HOME: cwd, ...env } })
-  let out = ''
-  let err = ''
-  let changed = () => {}
-  child.stdout.on('data', (chunk) => {
-    out += chunk
-    changed()
+/** Starts the program on a data directory. @throws Error when it ends before it is ready */
+export async function startProgram(
+  dataDir: string,
+  { baseUrl, authUrl }: Pick<Simulator, 'baseUrl' | 'authUrl'>,
+  env: Record<string, string> = {},
+): Promise<Program> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts'), 'serve'], {
+    cwd: dataDir,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env.PATH,
+      HOME: dataDir,
+      CODEX_LB_PORT: '0',
+      CODEX_LB_DATA_DIR: dataDir,
+      CODEX_LB_UPSTREAM_BASE_URL: baseUrl,
+      CODEX_LB_AUTH_BASE_URL: authUrl,
+      CODEX_LB_OAUTH_CALLBACK_PORT: '0',
+      CODEX_LB_USAGE_REFRESH_SECONDS: '86400',
+      CODEX_LB_LOG_LEVEL: process.env.TEST_LOG ?? 'error',
+      ...env,
+    },
   })
-  child.stderr.on('data', (chunk) => {
-    err += chunk
-  })
-  const ended = new Promise<Awaited<Program['ended']>>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => resolve({ code, signal }))
-  })
-  return {
-    process: child,
-    stdout: () => out,
-    stderr: () => err,
-    ended,
-    ready: () =>
-      new Promise((resolve, reject) => {
-        const fail = (why: string) => reject(new Error(`${why}\nstdout: ${out}\nstderr: ${err}`))
-        const timer = setTimeout(() => fail('The program is not ready after 20 seconds.'), 20_000)
-        changed = () => {
-          const url = /^codex-lb listening on (\S+)$/m.exec(out)?.[1]
-          if (url === undefined) return
-          clearTimeout(timer)
-          resolve(url)
-        }
-        changed()
-        ended.then(({ code }) => {
-          clearTimeout(timer)
-          fail(`The program ended with ${code}.`)
-        }, reject)
-      }),
+  const exited = once(child, 'exit')
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal)
+      await exited
+    }
+    return child.exitCode
   }
+  return {
+    url: await addressOf(child),
+    process: child,
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
+  }
+}
+
+async function addressOf({ stdout }: ChildProcess): Promise<string> {
+  if (stdout === null) throw new Error('The program was started without a pipe to read.')
+  for await (const line of createInterface(stdout)) {
+    const url = /^codex-lb listening on (\S+)/.exec(line)?.[1]
+    if (url === undefined) continue
+    // Nobody reads on; a pipe that fills up would stop the program.
+    stdout.resume()
+    return url
+  }
+  throw new Error('The program ended before it was ready.')
+}
+
+/** Imports the tokens that the simulator issued last. */
+export async function importInto({ url }: Program, simulator: Simulator, emails: readonly string[]): Promise<void> {
+  const form = new FormData()
+  for (const email of emails)
+    form.append('files', new Blob([JSON.stringify(simulator.authJson(email))]), `${email}.json`)
+  const answer = await fetch(`${url}/api/accounts/import`, { method: 'POST', body: form })
+  if (!answer.ok) throw new Error(await answer.text())
+}
+
+/** Every account as the program sees it. */
+export async function accountsOf({ url }: Program): Promise<RequestSeen[]> {
+  return (await (await fetch(`${url}/api/accounts`)).json()).accounts
+}
+
+/** The whole request log, newest first. */
+export async function logOf({ url }: Program): Promise<RequestSeen[]> {
+  const items: RequestSeen[] = []
+  let cursor: string | null = null
+  do {
+    const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
+    const page = await (await fetch(`${url}/api/request-logs?limit=200${query}`)).json()
+    items.push(...page.items)
+    cursor = page.nextCursor
+  } while (cursor !== null)
+  return items
 }

@@ -3,7 +3,7 @@ import type { Pool } from '../../../src/accounts/pool.ts'
 import { statusOf } from '../../../src/domain/account.ts'
 import { hourMs } from '../../../src/domain/quota.ts'
 import { aWindow, nowMs } from '../../support/accounts.ts'
-import { reading, poolRig } from '../../support/pool-rig.ts'
+import { poolRig, reading } from '../../support/pool-rig.ts'
 import { until } from '../../support/simulator-client.ts'
 import { imported } from '../../support/stores.ts'
 

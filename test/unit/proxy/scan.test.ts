@@ -135,7 +135,7 @@ function randomDocument(seed: number): string {
 
 describe('on generated documents the scanner', () => {
   it('finds what JSON.parse finds', () => {
-    for (let seed = 0; seed < 5_000; seed++) {
+    for (let seed = 0; seed < 3_000; seed++) {
       const text = randomDocument(seed)
       const all = Object.entries(JSON.parse(text) as object).filter(([key]) => wanted.has(key))
       expect(scanned(text), `seed ${seed}: ${text}`).toEqual(Object.fromEntries(all))
@@ -143,7 +143,7 @@ describe('on generated documents the scanner', () => {
   })
 
   it('never accepts a document that was cut', () => {
-    for (let seed = 0; seed < 300; seed++) {
+    for (let seed = 0; seed < 120; seed++) {
       const bytes = Buffer.from(randomDocument(seed))
       for (let at = 0; at < bytes.length; at++) {
         expect(() => scanned(bytes.subarray(0, at)), `seed ${seed} cut at ${at}`).toThrow(ScanError)
@@ -154,7 +154,7 @@ describe('on generated documents the scanner', () => {
   it('agrees with JSON.parse on the wanted values of mutated documents, and never refuses a good one', () => {
     let good = 0
     let bad = 0
-    for (let seed = 0; seed < 20_000; seed++) {
+    for (let seed = 0; seed < 8_000; seed++) {
       const random = seededRandom(seed)
       const text = randomDocument(seed % 500)
       const at = random.below(text.length)
@@ -173,7 +173,7 @@ describe('on generated documents the scanner', () => {
         if (value !== undefined || !isBalanced(mutated)) outside()
       }
     }
-    expect(Math.min(good, bad)).toBeGreaterThan(3_000)
+    expect(Math.min(good, bad)).toBeGreaterThan(1_000)
   })
 })
 
