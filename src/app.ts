@@ -10,6 +10,7 @@ import { backgroundJobs } from './jobs/background.ts'
 import { startJobs } from './jobs/jobs.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { randomId, Secret } from './lib/secrets.ts'
+import { createTally } from './lib/tally.ts'
 import { type BodyLimits, createBodyReader } from './proxy/body.ts'
 import { createKeepAlive } from './proxy/downstream.ts'
 import { addProxyRoutes } from './proxy/routes.ts'
@@ -47,11 +48,13 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const keepAlive = createKeepAlive()
   const stopping = new AbortController()
   const watchersStop = new AbortController()
+  const underWay = createTally()
   let draining = false
 
   const app = createServer({
     ...{ gate, clock, log, version },
     isOpen: () => !draining,
+    underWay,
     checkSession: (request) => checkSession(request, parts.signIn, gate),
   })
   app.get('/health/ready', { config: { access: 'public' } }, async () => {
@@ -79,11 +82,12 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const close = async () => {
     draining = true
     watchersStop.abort()
-    const closed = app.close()
     // Real time: stopping must not wait for a clock that a test moves by hand.
     const cancelDrain = systemClock.after(config.drainMs, () => stopping.abort(new Error('shutting_down')))
     const cancelLast = systemClock.after(config.drainMs + lastWordsMs, () => app.server.closeAllConnections())
-    await closed
+    // Until then the port stays open, so that whoever asks learns that this server is draining.
+    await underWay.empty()
+    await app.close()
     cancelDrain()
     cancelLast()
     await stopJobs()

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import cookie from '@fastify/cookie'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
@@ -9,6 +9,7 @@ import { type Access, admit, type GateRules } from './gate.ts'
 import type { Clock } from './lib/clock.ts'
 import { faultSentence, fieldFaults } from './lib/field-faults.ts'
 import { randomId } from './lib/secrets.ts'
+import type { Tally } from './lib/tally.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,6 +27,8 @@ export type ServerDeps = {
   version: string
   /** False from the moment the server is asked to stop. */
   isOpen: () => boolean
+  /** Every answer that has not ended is counted here, but for what is public. */
+  underWay: Tally
   /** Lets a request to the dashboard's API in, or throws an AppError that says what it lacks. */
   checkSession: (request: FastifyRequest) => Promise<void>
 }
@@ -38,7 +41,15 @@ const requestMs = 10 * 60_000
 const headersMs = 60_000
 
 /** A Fastify instance with the gate, the error answers and the limits that every route has. Routes are added to it. */
-export function createServer({ gate, clock, log, version, isOpen, checkSession }: ServerDeps): FastifyInstance {
+export function createServer({
+  gate,
+  clock,
+  log,
+  version,
+  isOpen,
+  underWay,
+  checkSession,
+}: ServerDeps): FastifyInstance {
   const app = Fastify({
     logger: false,
     genReqId: requestId,
@@ -59,19 +70,16 @@ export function createServer({ gate, clock, log, version, isOpen, checkSession }
     // A turn ends itself, and a timer and a signal for each would be a good part of its cost.
     if (route.config.readsBody !== true) route.handlerTimeout ??= deadlineMs
   })
-  const underWay = createTally()
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     const { access } = request.routeOptions.config
-    if (access !== 'public') underWay.add(reply.raw)
+    if (access !== 'public') reply.raw.once('close', underWay.add())
     if (!isOpen() && access !== 'public') throw new AppError('shutting_down', { retryAfterSeconds: 5 })
     // An unknown path is refused like a local one: strangers learn nothing from the difference.
     admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'local', gate)
     if (access === 'session') await checkSession(request)
   })
-  // Until answers under way have ended the port stays open, so that whoever asks learns that this server is draining.
-  app.addHook('preClose', () => underWay.empty())
   app.setErrorHandler<FastifyError>((error, request, reply) => sendError(error, request, reply, clock, log))
   app.setNotFoundHandler((request, reply) => {
     const message = `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.`
@@ -86,27 +94,6 @@ export function createServer({ gate, clock, log, version, isOpen, checkSession }
   app.server.on('checkExpectation', app.routing)
   app.get('/health/live', { config: { access: 'public' } }, async () => ({ status: 'ok', version }))
   return app
-}
-
-/** Counts answers that have not ended. */
-function createTally() {
-  let count = 0
-  let onEmpty = () => {}
-  return {
-    add(response: ServerResponse) {
-      count++
-      response.once('close', () => {
-        count--
-        if (count === 0) onEmpty()
-      })
-    },
-    empty: () =>
-      count === 0
-        ? Promise.resolve()
-        : new Promise<void>((resolve) => {
-            onEmpty = resolve
-          }),
-  }
 }
 
 const saneId = /^[\w.:~-]{1,128}$/

@@ -96,18 +96,19 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
       })
     })
   }
-  /** One save at a time, whoever asks; each asker looks again whether something is left. */
+  /** Saves what was marked before the call. One save at a time: what the one under way has passed by needs another. */
   const save = async (): Promise<void> => {
-    while (dirty.size > 0 || saving) {
-      saving ??= saveAll().finally(() => {
-        saving = null
-      })
-      await saving
-    }
+    await saving
+    saving ??= saveAll().finally(() => {
+      saving = null
+    })
+    await saving
   }
+  /** Accounts that are marked again meanwhile wait for the next save: under load this one would never end. */
   const saveAll = async () => {
-    for (const [id, marks] of dirty) {
-      dirty.delete(id)
+    const marked = [...dirty]
+    dirty.clear()
+    for (const [at, [id, marks]] of marked.entries()) {
       const account = pool.get(id)
       if (account === undefined) continue
       try {
@@ -115,15 +116,18 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
         if (marks.windows) await store.accounts.saveWindows(id, account.windows, account.credits)
         if (marks.plan) await store.accounts.savePlan(id, account.plan)
       } catch (error) {
-        const since = dirty.get(id)
-        dirty.set(id, {
-          health: marks.health || (since?.health ?? false),
-          windows: marks.windows || (since?.windows ?? false),
-          plan: marks.plan || (since?.plan ?? false),
-        })
+        for (const unsaved of marked.slice(at)) markAgain(...unsaved)
         throw error
       }
     }
+  }
+  const markAgain = (id: string, marks: Dirty) => {
+    const since = dirty.get(id)
+    dirty.set(id, {
+      health: marks.health || (since?.health ?? false),
+      windows: marks.windows || (since?.windows ?? false),
+      plan: marks.plan || (since?.plan ?? false),
+    })
   }
   const report = (id: string, event: HealthEvent) => {
     const account = pool.get(id)

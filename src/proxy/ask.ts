@@ -57,7 +57,8 @@ export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: 
     owned: ownedBy(bytes, headers, previous),
     ...identity,
   }
-  return { ask, isNative: inputIsList && stream && read('store') === false }
+  // A byte order mark is no JSON: such a body is written anew.
+  return { ask, isNative: bytes[0] !== 0xef && inputIsList && stream && read('store') === false }
 }
 
 function scan(bytes: Buffer): Map<string, Span> {
@@ -143,5 +144,5 @@ function fileIds(bytes: Buffer): Set<string> {
 
 function header(headers: IncomingHttpHeaders, name: string): string | null {
   const value = headers[name]
-  return typeof value === 'string' && value !== '' ? value.slice(0, 4_096) : null
+  return typeof value === 'string' && value !== '' ? value : null
 }

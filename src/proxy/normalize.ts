@@ -84,9 +84,17 @@ function inputItems(input: unknown): unknown[] {
   if (input.length === 0) throw invalid('input', '"input" is empty: give at least one item.')
   return input.map((item, index) => {
     if (!isObject(item)) throw invalid(`input[${index}]`, 'Every input item must be an object.')
+    const content = Array.isArray(item.content) ? { content: item.content.map(withoutBreakpoint) } : {}
     // The upstream knows this role by its newer name.
-    return item.role === 'system' ? { ...item, role: 'developer' } : item
+    return { ...item, ...content, ...(item.role === 'system' ? { role: 'developer' } : {}) }
   })
+}
+
+/** A cache hint that subscription accounts are refused for (protocol reference, §4.1). */
+function withoutBreakpoint(part: unknown): unknown {
+  if (!isObject(part) || part.prompt_cache_breakpoint === undefined) return part
+  const { prompt_cache_breakpoint: _hint, ...rest } = part
+  return rest
 }
 
 function checkInclude(include: unknown): void {

@@ -205,6 +205,7 @@ function kindOf(error: Error): BreakKind {
   if (
     code.startsWith('CERT_') ||
     code.startsWith('ERR_TLS_') ||
+    code.startsWith('ERR_SSL_') ||
     /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)
   ) {
     return 'untrusted'

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { type RunningCommand, startCommand } from '../support/command.ts'
 import { eventually } from '../support/import-client.ts'
-import { type Program, startProgram } from '../support/program.ts'
 import { type Rig, startRig } from '../support/start.ts'
 
 let rig: Rig
-let program: Program | null = null
+let program: RunningCommand | null = null
 afterEach(async () => {
   program?.process.kill('SIGKILL')
   await program?.ended
@@ -24,7 +24,7 @@ async function runImport(...emails: string[]) {
     writeFileSync(path, JSON.stringify(rig.simulator.authJson(email)))
     return path
   })
-  program = startProgram(['import', ...files], { CODEX_LB_DATA_DIR: rig.dataDir }, rig.dataDir)
+  program = startCommand(['import', ...files], { CODEX_LB_DATA_DIR: rig.dataDir }, rig.dataDir)
   const { code } = await program.ended
   return { code, stdout: program.stdout(), stderr: program.stderr() }
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
+import { createTally } from '../../src/lib/tally.ts'
 import { createServer } from '../../src/server.ts'
 import { type Rig, startRig } from '../support/start.ts'
 
@@ -35,6 +36,7 @@ const server = () =>
     clock: systemClock,
     log: pino({ level: 'silent' }),
     version: '0',
+    underWay: createTally(),
     checkSession: async () => {},
     isOpen: () => true,
   })

@@ -172,3 +172,11 @@ describe('a body', () => {
     expect(() => parseBody(Buffer.from('{"a":'))).toThrow(AppError)
   })
 })
+
+describe('cache hints inside the input', () => {
+  it('are left out, and nothing else of the part', () => {
+    const part = { type: 'input_text', text: 'hi', prompt_cache_breakpoint: { mode: 'explicit' } }
+    const { input } = normalizeRequest({ model: 'm', input: [{ role: 'user', content: [part] }] })
+    expect(input).toEqual([{ role: 'user', content: [{ type: 'input_text', text: 'hi' }] }])
+  })
+})
