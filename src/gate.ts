@@ -112,7 +112,8 @@ function isOwnOrigin(origin: string, host: string | undefined, { origins }: Gate
 
 function hostName(host: string | undefined): string {
   const url = `http://${host ?? ''}`
-  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : ''
+  // What stands beside the name in a URL does not belong into a Host.
+  return !/[@/?#\\]/.test(host ?? '') && URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : ''
 }
 
 /** IPv4 inside IPv6 counts as the IPv4 that it is. */

@@ -106,7 +106,7 @@ function requestId(request: IncomingMessage): string {
 
 /** Every error leaves through here, in the dialect of its route. */
 function sendError(error: Error, request: FastifyRequest, reply: FastifyReply, clock: Clock, log: Logger) {
-  const told = toldError(error)
+  const told = isOverdueBody(error, request) ? new AppError('request_timeout', {}, { cause: error }) : toldError(error)
   if (told.code === 'internal_error')
     log.error({ err: error, requestId: request.id, url: request.url }, 'request failed')
   const { retryAfterSeconds } = told.details
@@ -126,6 +126,11 @@ const codeByStatus: Record<number, ErrorCode> = {
   414: 'not_found',
   415: 'unsupported_media_type',
   503: 'overloaded',
+}
+
+/** The deadline passed while the body was still on its way: that is the client's delay, not ours. */
+function isOverdueBody(error: Error, { raw }: FastifyRequest): boolean {
+  return 'code' in error && error.code === 'FST_ERR_HANDLER_TIMEOUT' && !raw.complete
 }
 
 /** What a caller may know: our own errors, and the framework's complaints about the request. */

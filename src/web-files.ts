@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
+type Path = { Params: { '*': string } }
+
 /** Where `npm run build` puts the web app. */
 const builtApp = join(import.meta.dirname, '../dist/web')
 
@@ -30,21 +32,25 @@ const notBuilt = 'codex-lb runs, but its web page has not been built: run "npm r
  * hold no data, so anybody may have them; what the page shows comes from the API, which asks who is there.
  */
 export async function addWebFiles(app: FastifyInstance, root = builtApp): Promise<void> {
-  await app.register(fastifyStatic, { root, serve: false, dotfiles: 'deny' })
+  await app.register(fastifyStatic, { root, serve: false, dotfiles: 'ignore' })
   const access = { config: { access: 'public' } } as const
+  /** Files whose names stay the same are asked for anew each time. */
+  const sendFresh = (name: string, reply: FastifyReply) =>
+    reply.header('cache-control', 'no-cache').sendFile(name, { cacheControl: false })
   const page = (reply: FastifyReply) => {
-    reply.header('content-security-policy', contentPolicy)
-    reply.header('referrer-policy', 'no-referrer')
-    reply.header('cache-control', 'no-cache')
-    if (!existsSync(join(root, 'index.html'))) return reply.type('text/plain; charset=utf-8').send(notBuilt)
-    return reply.sendFile('index.html', { cacheControl: false })
+    reply.header('content-security-policy', contentPolicy).header('referrer-policy', 'no-referrer')
+    if (existsSync(join(root, 'index.html'))) return sendFresh('index.html', reply)
+    return reply.header('cache-control', 'no-cache').type('text/plain; charset=utf-8').send(notBuilt)
   }
   app.get('/', access, (_request, reply) => page(reply))
-  app.get<{ Params: { '*': string } }>('/assets/*', access, (request, reply) =>
+  app.get<Path>('/assets/*', access, (request, reply) =>
     // Their names change with their content.
     reply.sendFile(`assets/${request.params['*']}`, { maxAge: '365d', immutable: true }),
   )
-  app.get('/*', access, (request, reply) => (isNavigation(request) ? page(reply) : reply.callNotFound()))
+  app.get<Path>('/*', access, (request, reply) => {
+    const name = request.params['*']
+    return isNavigation(request) || name === 'index.html' ? page(reply) : sendFresh(name, reply)
+  })
   for (const path of apiPaths) {
     for (const url of [path, `${path}/*`]) {
       app.get(url, { config: { access: 'local' } }, (_request, reply) => reply.callNotFound())

@@ -1,31 +1,66 @@
-import type { AccountList, ImportAnswer, ImportItem } from '../src/contract/accounts.ts'
-import type { RequestLog } from '../src/contract/requests.ts'
-import type { SessionView } from '../src/contract/session.ts'
+import type { AccountList, AccountTrends, ImportAnswer, ImportItem } from '../src/contract/accounts.ts'
+import type { ModelList, Overview, Timeframe } from '../src/contract/overview.ts'
+import type { RequestLog, RequestView } from '../src/contract/requests.ts'
+import type { SessionList, SessionView, TotpOffer } from '../src/contract/session.ts'
+import type { SettingsView } from '../src/contract/settings.ts'
+import { t } from './messages/index.ts'
 
 export type FieldFault = { path: string; message: string }
 
 /** An answer that is no success, or no answer at all (`code` is `unreachable` then). The message is for people. */
 export class ApiError extends Error {
   readonly code: string
+  readonly status: number
   readonly requestId: string | null
   readonly faults: readonly FieldFault[]
-  constructor(code: string, message: string, requestId: string | null, faults: readonly FieldFault[] = []) {
+  readonly retryAfterSeconds: number | null
+  constructor(code: string, message: string, details: Partial<Omit<ApiError, 'code' | 'message'>> = {}) {
     super(message)
     this.name = 'ApiError'
     this.code = code
-    this.requestId = requestId
-    this.faults = faults
+    this.status = details.status ?? 0
+    this.requestId = details.requestId ?? null
+    this.faults = details.faults ?? []
+    this.retryAfterSeconds = details.retryAfterSeconds ?? null
   }
 }
 
+const auth = '/api/dashboard-auth'
+const account = (id: string) => `/api/accounts/${encodeURIComponent(id)}`
+
+/** What a page of the request log is asked for. */
+export type RequestFilter = { status?: string; accountId?: string; model?: string; since?: string; search?: string }
+
+/** One function per endpoint. All of them throw ApiError. */
 export const api = {
-  session: () => call<SessionView>('GET', '/api/dashboard-auth/session'),
+  session: () => call<SessionView>('GET', `${auth}/session`),
+  setFirstPassword: (body: { password: string; bootstrapToken?: string }) =>
+    call<SessionView>('POST', `${auth}/password/setup`, body),
+  logIn: (password: string) => call<SessionView>('POST', `${auth}/password/login`, { password }),
+  giveCode: (code: string) => call<SessionView>('POST', `${auth}/totp/verify`, { code }),
+  logOut: () => call('POST', `${auth}/logout`),
+  changePassword: (currentPassword: string, newPassword: string) =>
+    call('POST', `${auth}/password/change`, { currentPassword, newPassword }),
+  removePassword: (password: string) => call('DELETE', `${auth}/password`, { password }),
+  startTotp: () => call<TotpOffer>('POST', `${auth}/totp/setup/start`),
+  confirmTotp: (code: string) => call<{ recoveryCodes: string[] }>('POST', `${auth}/totp/setup/confirm`, { code }),
+  disableTotp: (code: string) => call('POST', `${auth}/totp/disable`, { code }),
+  sessions: () => call<SessionList>('GET', `${auth}/sessions`),
+  logOutOthers: () => call<{ ended: number }>('POST', `${auth}/logout-others`),
+
+  overview: (timeframe: Timeframe) => call<Overview>('GET', `/api/dashboard/overview?timeframe=${timeframe}`),
   accounts: () => call<AccountList>('GET', '/api/accounts'),
-  requests: (limit: number) => call<RequestLog>('GET', `/api/request-logs?limit=${limit}`),
-  pause: (id: string) => call('POST', `${accountPath(id)}/pause`),
-  reactivate: (id: string) => call('POST', `${accountPath(id)}/reactivate`),
-  remove: (id: string) => call('DELETE', accountPath(id)),
-  import: importFiles,
+  trends: (id: string) => call<AccountTrends>('GET', `${account(id)}/trends`),
+  pause: (id: string) => call('POST', `${account(id)}/pause`),
+  reactivate: (id: string) => call('POST', `${account(id)}/reactivate`),
+  remove: (id: string) => call('DELETE', account(id)),
+  importFiles,
+  requests: (filter: RequestFilter, limit: number, cursor: string | null) =>
+    call<RequestLog>('GET', `/api/request-logs?${query({ ...filter, limit, cursor })}`),
+  request: (id: string) => call<RequestView>('GET', `/api/request-logs/${encodeURIComponent(id)}`),
+  models: () => call<ModelList>('GET', '/api/models'),
+  settings: () => call<SettingsView>('GET', '/api/settings'),
+  changeSettings: (changes: Partial<SettingsView>) => call<SettingsView>('PATCH', '/api/settings', changes),
 }
 
 export type Imported = Pick<ImportItem, 'file' | 'outcome' | 'email' | 'planType'> & { message: string | null }
@@ -51,28 +86,41 @@ function described({ path, message }: FieldFault): string {
   return path === '' ? message : `${message} (${path})`
 }
 
-function accountPath(id: string): string {
-  return `/api/accounts/${encodeURIComponent(id)}`
+function query(values: Record<string, string | number | null | undefined>): URLSearchParams {
+  const named = Object.entries(values).flatMap(([name, value]) =>
+    value === null || value === undefined || value === '' ? [] : [[name, String(value)]],
+  )
+  return new URLSearchParams(named)
 }
 
 /** @throws ApiError */
-async function call<Answer>(method: string, path: string, body?: FormData): Promise<Answer> {
+async function call<Answer>(method: string, path: string, body?: FormData | object): Promise<Answer> {
   let response: Response
   try {
-    response = await fetch(path, { method, ...(body ? { body } : {}) })
+    response = await fetch(path, { method, ...sent(body) })
   } catch {
     // A browser does not tell why a request did not get through.
-    throw new ApiError('unreachable', 'codex-lb does not answer. Does it still run?', null)
+    throw new ApiError('unreachable', t('error.unreachable'))
   }
   const json: unknown = await response.json().catch(() => null)
   // The server checks what it sends against the schemas that these types come from.
   if (response.ok) return json as Answer
   const said = (json as { error?: { code: string; message: string; details?: FieldFault[] } } | null)?.error
-  const requestId = response.headers.get('x-request-id')
+  const wait = Number(response.headers.get('retry-after') ?? Number.NaN)
   throw new ApiError(
     said?.code ?? String(response.status),
-    said?.message ?? `The server answered ${response.status}.`,
-    requestId,
-    said?.details,
+    said?.message ?? t('error.status', { status: response.status }),
+    {
+      status: response.status,
+      requestId: response.headers.get('x-request-id'),
+      faults: said?.details ?? [],
+      retryAfterSeconds: Number.isFinite(wait) ? wait : null,
+    },
   )
+}
+
+function sent(body: FormData | object | undefined): RequestInit {
+  if (body === undefined) return {}
+  if (body instanceof FormData) return { body }
+  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
 }

@@ -1,18 +1,41 @@
-/** Numbers, durations and times as people read them. The only place that formats. */
+/** Numbers, durations, times and money as people read them. The only place that formats. */
 
 const compactNumber = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
-const clockTime = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' })
-const fullTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
+const wholeNumber = new Intl.NumberFormat('en')
+const clockTime = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+const secondTime = new Intl.DateTimeFormat('en', { timeStyle: 'medium', hourCycle: 'h23' })
+const dayTime = new Intl.DateTimeFormat('en', { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+const dayOnly = new Intl.DateTimeFormat('en', { weekday: 'short' })
+const dateOnly = new Intl.DateTimeFormat('en', { dateStyle: 'medium' })
+const fullTime = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'long', hourCycle: 'h23' })
+
+const dayMs = 86_400_000
 
 /** "38.4K" */
-export function count(value: number): string {
+export function compact(value: number): string {
   return compactNumber.format(value)
+}
+
+/** "1,204" */
+export function whole(value: number): string {
+  return wholeNumber.format(value)
 }
 
 /** Whole percent; what is above 0 never reads 0, what is below 100 never reads 100. */
 export function percent(value: number): string {
-  const whole = value > 0 && value < 100 ? Math.min(99, Math.max(1, Math.round(value))) : value
-  return `${whole} %`
+  const rounded = value > 0 && value < 100 ? Math.min(99, Math.max(1, Math.round(value))) : value
+  return `${rounded} %`
+}
+
+/** A rate below 10 with one decimal. */
+export function rate(value: number): string {
+  return value === 0 || value >= 10 ? percent(value) : `${value.toFixed(1)} %`
+}
+
+/** "$0.31", "$96"; what is less than a cent says so. */
+export function money(usd: number): string {
+  if (usd > 0 && usd < 0.01) return '< $0.01'
+  return `$${usd < 10 ? usd.toFixed(2) : whole(Math.round(usd))}`
 }
 
 const units = [
@@ -22,7 +45,7 @@ const units = [
   ['s', 1],
 ] as const
 
-/** "4 h 12 min", "38 s": at most two units. */
+/** "4 h 12 min", "38 s": at most two units that follow each other. */
 export function duration(ms: number): string {
   let rest = Math.max(0, Math.round(ms / 1000))
   const parts: string[] = []
@@ -30,7 +53,6 @@ export function duration(ms: number): string {
     const amount = Math.floor(rest / seconds)
     rest %= seconds
     if (amount > 0) parts.push(`${amount} ${unit}`)
-    // "2 d 5 s" would be more exact than anybody needs.
     else if (parts.length > 0) break
     if (parts.length === 2) break
   }
@@ -43,16 +65,38 @@ export function latency(ms: number): string {
   return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms)
 }
 
-/** "just now", "20 s ago" */
+/** "now", "20 s ago", "3 d ago" */
 export function age(moment: string, nowMs: number): string {
   const ms = nowMs - Date.parse(moment)
-  return ms < 2_000 ? 'just now' : `${duration(ms)} ago`
+  if (ms < 2_000) return 'now'
+  const [largest = '', unit = ''] = duration(ms).split(' ')
+  return `${largest} ${unit} ago`
 }
 
+/** "12:04:31" today, else with the date. */
+export function second(moment: string, nowMs: number): string {
+  const isToday = new Date(moment).toDateString() === new Date(nowMs).toDateString()
+  return isToday ? secondTime.format(new Date(moment)) : `${dateOnly.format(new Date(moment))}, ${clock(moment)}`
+}
+
+/** "14:00" */
 export function clock(moment: string | number): string {
   return clockTime.format(new Date(moment))
 }
 
+/** A moment to come, or a past one: a clock time within a day, weekday and time within a week, else the date. */
+export function when(moment: string, nowMs: number): string {
+  const distanceMs = Math.abs(Date.parse(moment) - nowMs)
+  if (distanceMs < dayMs) return clock(moment)
+  return distanceMs < 7 * dayMs ? dayTime.format(new Date(moment)) : dateOnly.format(new Date(moment))
+}
+
+/** What a tooltip says: local time in full, and UTC. */
 export function fullMoment(moment: string): string {
-  return fullTime.format(new Date(moment))
+  return `${fullTime.format(new Date(moment))} (${moment.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')})`
+}
+
+/** "Tue" */
+export function dayName(moment: string): string {
+  return dayOnly.format(new Date(moment))
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from './clock.ts'
 
 /** Collects values in memory and writes them in batches, so that whoever has something to say never waits for a disk. */
@@ -22,8 +23,9 @@ export type WriteBehindOptions<T> = {
 }
 
 export function createWriteBehind<T>(options: WriteBehindOptions<T>): WriteBehind<T> {
-  const { clock, write, onError, everyMs = 200, batchSize = 100, limit = 20_000 } = options
+  const { clock, write, onError, everyMs = 200, batchSize = 50, limit = 20_000 } = options
   let waiting: T[] = []
+  let pushed = 0
   let dropped = 0
   let writing: Promise<void> | null = null
   let scheduled = false
@@ -35,13 +37,19 @@ export function createWriteBehind<T>(options: WriteBehindOptions<T>): WriteBehin
     await write(batch)
     waiting = waiting.slice(Math.max(0, batch.length - (dropped - droppedBefore)))
   }
-  /** One batch at a time, whoever asks; each asker looks again whether something is left. */
+  /**
+   * One batch at a time, whoever asks, and whatever else there is to do goes on in between. What is pushed later waits
+   * for its own time: under load there would be no end, only ever smaller batches.
+   */
   const flush = async (): Promise<void> => {
-    while (waiting.length > 0) {
+    const goal = pushed
+    const isLeft = () => pushed - waiting.length < goal
+    while (isLeft()) {
       writing ??= writeBatch().finally(() => {
         writing = null
       })
       await writing
+      if (isLeft()) await nextTurn()
     }
   }
   const schedule = () => {
@@ -57,6 +65,7 @@ export function createWriteBehind<T>(options: WriteBehindOptions<T>): WriteBehin
   }
   return {
     push(value) {
+      pushed++
       waiting.push(value)
       if (waiting.length > limit) {
         waiting.shift()

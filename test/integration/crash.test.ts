@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import Database from 'better-sqlite3'
+import pino from 'pino'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type App, startApp } from '../../src/app.ts'
+import { readConfig } from '../../src/config.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/upstream.ts'
 import { createManualClock, type ManualClock } from '../support/clock.ts'
 import { eventually } from '../support/import-client.ts'
@@ -16,16 +19,17 @@ import { a, ask, b, expectNoHandles, expectNoTokenTwice, post, readAll, turnsAt 
 // The real program, killed at every step around a refresh: its next life never sends a spent token, and every account
 // either serves with the newest tokens or says why it cannot.
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 })
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const minute = 60_000
+/** Of the simulator, and of the lives that run in this process; a program of its own lives in real time. */
 let clock: ManualClock
 let simulator: Simulator
 let dataDir: string
 let program: Program | null = null
+let laterLife: App | null = null
 
 beforeEach(async () => {
-  // The simulator's time is the test's; the program lives in ours.
   clock = createManualClock(Date.now())
   simulator = await startSimulator({
     clock,
@@ -38,42 +42,41 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await program?.kill()
+  await laterLife?.close()
+  program = laterLife = null
   expectNoTokenTwice(simulator)
   await simulator.close()
   await rm(dataDir, { recursive: true, force: true })
 })
 afterAll(expectNoHandles)
 
-async function start(changes: Partial<Pick<Simulator, 'authUrl'>> = {}): Promise<Program> {
-  program = await startProgram(dataDir, { baseUrl: simulator.baseUrl, authUrl: simulator.authUrl, ...changes })
+async function startReal(addresses: Partial<Pick<Simulator, 'authUrl'>> = {}): Promise<Program> {
+  program = await startProgram(dataDir, { baseUrl: simulator.baseUrl, authUrl: simulator.authUrl, ...addresses })
   return program
 }
 
-function database<R>(work: (database: Database.Database) => R): R {
-  const opened = new Database(join(dataDir, 'codex-lb.db'))
-  try {
-    return work(opened)
-  } finally {
-    opened.close()
+/** The same in this process, which is quicker. */
+async function startHere(): Promise<App> {
+  const env = {
+    CODEX_LB_PORT: '0',
+    CODEX_LB_DATA_DIR: dataDir,
+    CODEX_LB_UPSTREAM_BASE_URL: simulator.baseUrl,
+    CODEX_LB_AUTH_BASE_URL: simulator.authUrl,
+    CODEX_LB_USAGE_REFRESH_SECONDS: '86400',
   }
+  laterLife = await startApp(readConfig(env, dataDir).config, pino({ level: 'silent' }), { clock })
+  return laterLife
 }
 
-/** Makes the stored access tokens look as if they had run out: the clock of the program cannot be moved. */
-const expireTokens = () =>
-  database((opened) => void opened.prepare('update credentials set expires_at_ms = ?').run(Date.now() - minute))
-
-/** Half a minute later, as far as a refresh is concerned that was under way. */
-const ageRefreshMarks = () =>
-  database((opened) => void opened.exec('update credentials set refresh_started_at_ms = refresh_started_at_ms - 60000'))
-
 /** The program with account a alone, whose access token has run out. */
-async function startExpired(changes: Partial<Pick<Simulator, 'authUrl'>> = {}): Promise<Program> {
-  const first = await start()
+async function startExpired(addresses: Partial<Pick<Simulator, 'authUrl'>> = {}): Promise<Program> {
+  const first = await startHere()
   await importInto(first, simulator, [a])
-  await eventually('the figures were read', async () => (await accountsOf(first))[0]?.windows.length > 0)
-  await first.kill()
-  expireTokens()
-  return start(changes)
+  await first.close()
+  const database = new Database(join(dataDir, 'codex-lb.db'))
+  database.prepare('update credentials set expires_at_ms = ?').run(Date.now() - minute)
+  database.close()
+  return startReal(addresses)
 }
 
 const tokenRequests = () => simulator.requests.filter(({ path }) => path === '/oauth/token').length
@@ -81,8 +84,9 @@ const quietly = (work: Promise<unknown>) => void work.catch(() => {})
 
 /** What is left after the kill: `serves`, or the reason why not. */
 async function nextLife(): Promise<string> {
-  ageRefreshMarks()
-  const next = await start()
+  // No other process can still be at work on a refresh that began so long ago.
+  clock.advance(minute)
+  const next = await startHere()
   const told = await ask(next)
   const [account] = await accountsOf(next)
   if (told.status === 200) {
@@ -138,13 +142,13 @@ describe('a program killed', () => {
     await eventually('the token was sent', async () => tokenRequests() === 1)
     await running.kill()
     expect(await nextLife()).toBe('refresh_interrupted')
-    const next = program as Program
+    const next = laterLife as App
     await importInto(next, simulator, [a])
     expect(await ask(next)).toMatchObject({ status: 200 })
     expect((await accountsOf(next))[0]).toMatchObject({ status: 'active', statusReason: null })
   })
 
-  it.each([0, 1, 2, 4, 8, 16, 32])('%i ms after the reply left has the new tokens or says why not', async (ms) => {
+  it.each([0, 1, 2, 4, 8, 16])('%i ms after the reply left has the new tokens or says why not', async (ms) => {
     const running = await startExpired()
     quietly(ask(running))
     await eventuallyAtOnce(() => simulator.refreshes.some(({ accepted }) => accepted))
@@ -184,27 +188,26 @@ async function eventuallyAtOnce(condition: () => boolean): Promise<void> {
 
 describe('a program asked to stop', () => {
   it('right after two hundred turns has all of them in its log', async () => {
-    const running = await start()
+    const running = await startReal()
     await importInto(running, simulator, [a, b])
     const told = await Promise.all(Array.from({ length: 200 }, (_, i) => ask(running, turnBody(`turn ${i}`))))
     expect(await running.stop()).toBe(0)
     expect(told.filter(({ status }) => status === 200)).toHaveLength(200)
-    const log = await logOf(await start())
+    const log = await logOf(await startHere())
     expect(log).toHaveLength(200)
     expect(new Set(log.map(({ requestId }) => requestId)).size).toBe(200)
     expect(log.filter(({ status, usage }) => status === 'success' && usage.output > 0)).toHaveLength(200)
   })
 
   it('lets a running stream finish, takes no new turn, and then ends', async () => {
-    const running = await start()
+    const running = await startReal()
     await importInto(running, simulator, [a])
     simulator.script(a, { kind: 'stall_after_output', ms: 5_000 })
     const answer = await post(running, turnBody('FAKE_EVENTS: 30'))
     const stopped = running.stop()
     await eventually('new turns were refused', async () => {
       const refused = await ask(running).catch(() => null)
-      if (refused !== null) expect(refused).toMatchObject({ status: 503, error: { code: 'shutting_down' } })
-      return refused === null
+      return refused === null || (refused.status === 503 && refused.error.code === 'shutting_down')
     })
     expect(running.process.exitCode).toBe(null)
     clock.advance(5_000)
@@ -212,6 +215,8 @@ describe('a program asked to stop', () => {
     expect(broken).toBe(false)
     expect(text).toContain('event: response.completed')
     expect(await stopped).toBe(0)
-    expect(await logOf(await start())).toEqual([expect.objectContaining({ status: 'success' })])
+    expect(await logOf(await startHere())).toContainEqual(
+      expect.objectContaining({ status: 'success', usage: expect.objectContaining({ output: 30 }) }),
+    )
   })
 })

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createTally } from '../../src/lib/tally.ts'
 import { createServer } from '../../src/server.ts'
+import { sendRaw } from '../support/raw.ts'
+import { refusalIn } from '../support/refusals.ts'
 import { type Rig, startRig } from '../support/start.ts'
 
 type RouteSeen = { method: string; url: string; options: RouteOptions }
@@ -103,6 +105,26 @@ describe('a server', () => {
       scope.post('/api/hidden', async () => ({}))
     })
     await expect(app.ready()).rejects.toThrow('The route POST /api/hidden declares no access.')
+  })
+
+  it('tells a client that stops sending that it was too slow, and one that waits in vain that we were', async () => {
+    const app = server()
+    const hang = () => new Promise(() => {})
+    app.post('/api/slow', { handlerTimeout: 200, config: { access: 'public' } }, hang)
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    const start = ['POST /api/slow HTTP/1.1', 'Host: localhost', 'Content-Type: application/json', 'Content-Length: 9']
+    try {
+      const unfinished = await sendRaw(url, [`${start.join('\r\n')}\r\n\r\n{"a":`])
+      expect(refusalIn('/api/slow', unfinished, unfinished.body)).toMatchObject({
+        status: 408,
+        code: 'request_timeout',
+      })
+      const whole = await sendRaw(url, [`${start.join('\r\n')}\r\n\r\n{"a":123}`])
+      expect(whole.status).toBe(503)
+    } finally {
+      app.server.closeAllConnections()
+      await app.close()
+    }
   })
 
   it('starts when all routes say so', async () => {

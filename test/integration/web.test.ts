@@ -18,6 +18,7 @@ beforeAll(async () => {
   root = join(scratch, 'web')
   await mkdir(join(root, 'assets'), { recursive: true })
   await writeFile(join(root, 'index.html'), page)
+  await writeFile(join(root, 'theme.js'), 'let b')
   await writeFile(join(root, 'assets/index-abc.js'), 'let a')
   await writeFile(join(root, 'assets/.hidden'), 'secret')
   await writeFile(join(scratch, 'outside.txt'), 'secret')
@@ -74,7 +75,7 @@ describe('the page', () => {
   })
 
   it('does not stand in for a file or an endpoint that is missing', async () => {
-    for (const path of ['/favicon.ico', '/main.js', '/accounts']) {
+    for (const path of ['/favicon.ico', '/main.js', '/accounts', '/assets', '/../outside.txt', '/.env']) {
       expect((await get(path)).status, path).toBe(404)
       expect((await get(path, { ...browser, 'sec-fetch-dest': 'script' })).status, path).toBe(404)
     }
@@ -84,6 +85,14 @@ describe('the page', () => {
       expect(await answer.json(), path).toMatchObject({ error: { code: 'not_found' } })
     }
     expect((await fetch(`${rig.url}/accounts`, { method: 'POST', headers: browser })).status).toBe(404)
+  })
+
+  it('may have files beside it, which are asked for anew each time', async () => {
+    const answer = await get('/theme.js', { 'sec-fetch-dest': 'script' })
+    expect(await answer.text()).toBe('let b')
+    expect(answer.headers.get('cache-control')).toBe('no-cache')
+    const { headers } = await get('/index.html')
+    expect(headers.get('content-security-policy')).not.toBeNull()
   })
 
   it('is refused under a host name that is not served here', async () => {
@@ -136,7 +145,7 @@ describe('the web app', () => {
     expect(html).not.toMatch(/<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=/)
     const links = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link = '']) => link)
     expect(links.length).toBeGreaterThan(1)
-    expect(links.filter((link) => !/^\/assets\/[\w-]+\.(js|css|svg)$/.test(link))).toEqual([])
+    expect(links.filter((link) => !/^\/(assets\/)?[\w-]+\.(js|css|svg)$/.test(link))).toEqual([])
     const assets = await readdir(join(outDir, 'assets'))
     const styles = assets.filter((name) => name.endsWith('.css'))
     expect(styles).toHaveLength(1)

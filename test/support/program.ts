@@ -66,7 +66,11 @@ async function addressOf({ stdout }: ChildProcess): Promise<string> {
 }
 
 /** Imports the tokens that the simulator issued last. */
-export async function importInto({ url }: Program, simulator: Simulator, emails: readonly string[]): Promise<void> {
+export async function importInto(
+  { url }: { url: string },
+  simulator: Simulator,
+  emails: readonly string[],
+): Promise<void> {
   const form = new FormData()
   for (const email of emails)
     form.append('files', new Blob([JSON.stringify(simulator.authJson(email))]), `${email}.json`)
@@ -75,12 +79,12 @@ export async function importInto({ url }: Program, simulator: Simulator, emails:
 }
 
 /** Every account as the program sees it. */
-export async function accountsOf({ url }: Program): Promise<RequestSeen[]> {
+export async function accountsOf({ url }: { url: string }): Promise<RequestSeen[]> {
   return (await (await fetch(`${url}/api/accounts`)).json()).accounts
 }
 
 /** The whole request log, newest first. */
-export async function logOf({ url }: Program): Promise<RequestSeen[]> {
+export async function logOf({ url }: { url: string }): Promise<RequestSeen[]> {
   const items: RequestSeen[] = []
   let cursor: string | null = null
   do {

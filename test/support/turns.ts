@@ -91,6 +91,29 @@ export async function readAll(answer: Response): Promise<{ text: string; broken:
   }
 }
 
+/** Reads an answer while it comes. */
+export function follow(answer: Response) {
+  if (answer.body === null) throw new Error('The answer has no body.')
+  const reader = answer.body.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  const read = async () => {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      text += decoder.decode(value, { stream: true })
+    }
+  }
+  const done = read()
+  return {
+    text: () => text,
+    /** Resolves when the answer is over. */
+    done,
+    /** Drops the connection. */
+    cancel: () => reader.cancel(),
+  }
+}
+
 /** Lets a manual clock run, much faster than real time, until the work is done. */
 export async function hurry<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
   let done = false

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { describe, expect, it } from 'vitest'
 import { AppError } from '../../src/errors.ts'
-import { admit, type GateRules, type Visitor } from '../../src/gate.ts'
+import { type Access, admit, type GateRules, type Visitor } from '../../src/gate.ts'
 
 const rules = (changes: Partial<GateRules> = {}): GateRules => ({
   trustedProxies: [],
@@ -19,7 +19,7 @@ const trusting = (...ranges: string[]) =>
   })
 
 /** The code of the refusal, or null when the visitor is let in. */
-function refusal(visitor: Partial<Visitor>, given = rules(), access: 'public' | 'local' = 'local'): string | null {
+function refusal(visitor: Partial<Visitor>, given = rules(), access: Access = 'local'): string | null {
   try {
     admit({ peer: '127.0.0.1', ...visitor, headers: { host: 'localhost:2455', ...visitor.headers } }, access, given)
     return null
@@ -30,7 +30,7 @@ function refusal(visitor: Partial<Visitor>, given = rules(), access: 'public' | 
 }
 
 describe('a Host name', () => {
-  const judge = (host: string | undefined, access: 'public' | 'local' = 'local') =>
+  const judge = (host: string | undefined, access: Access = 'door') =>
     refusal({ headers: { host } as Visitor['headers'] }, rules(), access)
 
   it.each([
@@ -87,8 +87,7 @@ describe('a Host name', () => {
 })
 
 describe('a web page', () => {
-  const judge = (headers: Visitor['headers'], access: 'public' | 'local' = 'local') =>
-    refusal({ headers }, rules(), access)
+  const judge = (headers: Visitor['headers'], access: Access = 'door') => refusal({ headers }, rules(), access)
 
   it.each<[string, Visitor['headers']]>([
     ['of this server', { origin: 'http://localhost:2455', 'sec-fetch-site': 'same-origin' }],
@@ -151,6 +150,20 @@ describe('a peer', () => {
     expect(refusal({ peer: peer as string })).toBe('authentication_required')
     expect(refusal({ peer: peer as string }, rules(), 'public')).toBeNull()
   })
+
+  it.each(['localhost', 'localhost.:1', 'lb.localhost', '127.0.0.1:2455', '127.9.9.9', '[::1]:2455', '0.0.0.0:2455'])(
+    'of this machine is local when it asks for %s',
+    (host) => {
+      expect(refusal({ headers: { host } })).toBeNull()
+    },
+  )
+
+  it.each(['lb.example', '192.0.2.1:2455', '[2001:db8::1]:2455', '10.0.0.1'])(
+    'of this machine that asks for %s may be a proxy that says nothing, and is not',
+    (host) => {
+      expect(refusal({ headers: { host } })).toBe('authentication_required')
+    },
+  )
 
   it('that is refused is told what to do', () => {
     const enter = () => admit({ peer: '192.0.2.1', headers: { host: 'lb.example' } }, 'local', rules())

@@ -1,37 +1,47 @@
-import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { ApiError } from '../api.ts'
 import { clock } from '../format.ts'
+import { t } from '../messages/index.ts'
+
+/** As much of an answer as the states need to know. */
+export type Answer<T> = {
+  data: T | undefined
+  error: Error | null
+  dataUpdatedAt: number
+  refetch: () => unknown
+}
 
 type LoadedProps<T> = {
-  query: UseQueryResult<T>
-  /** What the list is called in a sentence: "the accounts". */
+  query: Answer<T>
+  /** What is loaded, in a sentence: "the accounts". */
   what: string
   children: (data: T) => ReactNode
 }
 
-/** Loading, failed, stale or there: the states that everything which was asked for can be in. */
+/** Loading, failed, stale or there: the states of everything that is asked for. */
 export function Loaded<T>({ query, what, children }: LoadedProps<T>) {
   const { data, error, dataUpdatedAt, refetch } = query
   if (data === undefined) {
-    return error === null ? <Loading what={what} /> : <Failed what={what} error={error} onRetry={() => refetch()} />
+    return error === null ? <Loading what={what} /> : <Failed what={what} error={error} onRetry={refetch} />
   }
   return (
     <>
       {error !== null && (
-        <p className="notice warn" role="status">
-          {messageOf(error)} What is shown is from {clock(dataUpdatedAt)}.
-        </p>
+        <div className="notice warn" role="status">
+          <p>{t('state.stale', { message: error.message, time: clock(dataUpdatedAt) })}</p>
+          <button type="button" onClick={() => refetch()}>
+            {t('action.retry')}
+          </button>
+        </div>
       )}
       {children(data)}
     </>
   )
 }
 
-function Loading({ what }: { what: string }) {
+export function Loading({ what }: { what: string }) {
   return (
     <div className="skeleton" role="status">
-      <span className="hidden">Loading {what}</span>
+      <span className="hidden">{t('state.loading', { what })}</span>
       <i />
       <i />
       <i />
@@ -39,21 +49,30 @@ function Loading({ what }: { what: string }) {
   )
 }
 
-export function Failed({ what, error, onRetry }: { what: string; error: Error; onRetry: () => void }) {
-  const requestId = error instanceof ApiError ? error.requestId : null
+function Failed({ what, error, onRetry }: { what: string; error: Error; onRetry: () => unknown }) {
+  const { requestId = null } = error as { requestId?: string | null }
   return (
     <div className="notice bad" role="alert">
-      <p>
-        Could not load {what}. {messageOf(error)}
-      </p>
-      {requestId !== null && <p className="small">Request {requestId}</p>}
-      <button type="button" onClick={onRetry}>
-        Try again
+      <p>{t('state.failed', { what, message: error.message })}</p>
+      {requestId !== null && <p className="small">{t('state.request', { id: requestId })}</p>}
+      <button type="button" onClick={() => onRetry()}>
+        {t('action.retry')}
       </button>
     </div>
   )
 }
 
-export function messageOf(error: Error): string {
-  return error instanceof ApiError ? error.message : 'Something went wrong in this page.'
+/** What a change that failed says, at its place. */
+export function Problem({ error }: { error: Error | null }) {
+  if (error === null) return null
+  return (
+    <p className="notice bad" role="alert">
+      {error.message}
+    </p>
+  )
+}
+
+/** One sentence that says what will be here, and what fills it. */
+export function Empty({ children }: { children: ReactNode }) {
+  return <div className="notice">{children}</div>
 }

@@ -1,50 +1,48 @@
-import type { AccountView } from '../../src/contract/accounts.ts'
-import { duration } from '../format.ts'
+import { duration, fullMoment } from '../format.ts'
+import { Icon, type IconName } from './icon.tsx'
 
-type Tone = 'ok' | 'warn' | 'bad' | 'calm'
-type Standing = { word: string; tone: Tone; icon: string; why: string | null }
+export type Tone = 'ok' | 'warn' | 'bad' | 'calm'
 
-/** An account with less than this left in a window is low. */
-const lowPercent = 10
-
-/** The word for an account, and the sentence under it: what the router would do with it now. */
-export function standingOf(account: AccountView, nowMs: number): Standing {
-  const { status, statusReason, blocked, inFlight, windows } = account
-  const wait = blocked === null ? '' : duration(Date.parse(blocked.until) - nowMs)
-  switch (status) {
-    case 'paused':
-      return { word: 'Paused', tone: 'calm', icon: 'Ⅱ', why: 'Takes no requests until it is resumed' }
-    case 'reauth_required':
-      return { word: 'Sign in again', tone: 'bad', icon: '✕', why: `Import a fresh auth.json${reason(statusReason)}` }
-    case 'deactivated':
-      return { word: 'Closed', tone: 'bad', icon: '✕', why: `The upstream closed this account${reason(statusReason)}` }
-    case 'quota_exceeded':
-    case 'rate_limited':
-      return blocked?.by === 'burst'
-        ? { word: 'Cooling', tone: 'calm', icon: '◷', why: `Too many requests; back in ${wait}` }
-        : { word: 'Used up', tone: 'warn', icon: '○', why: `Back in ${wait}` }
-    case 'active':
-      if (blocked !== null) return { word: 'Cooling', tone: 'calm', icon: '◷', why: `Kept failing; back in ${wait}` }
-      return {
-        ...(windows.some(({ remainingPercent }) => remainingPercent < lowPercent)
-          ? { word: 'Low', tone: 'warn', icon: '!' }
-          : { word: 'Ready', tone: 'ok', icon: '✓' }),
-        why: inFlight === 0 ? null : `${inFlight} running`,
-      }
-  }
-}
-
-function reason(code: string | null): string {
-  return code === null ? '' : ` (${code})`
-}
-
-export function StatusWord({ word, tone, icon, why }: Standing) {
+/** A status: its word, with an icon, in its colour. */
+export function StatusWord({ word, tone, icon }: { word: string; tone: Tone; icon: IconName }) {
   return (
-    <p className="status">
-      <span className={`badge ${tone}`}>
-        <span aria-hidden="true">{icon}</span> {word}
-      </span>
-      {why !== null && <span className="small">{why}</span>}
-    </p>
+    <span className={`status tone-${tone}`}>
+      <Icon name={icon} />
+      {word}
+    </span>
+  )
+}
+
+type MeterProps = {
+  /** "5-hour", "Weekly" */
+  name: string
+  /** What the value says: "34 % left". */
+  value: string
+  leftPercent: number
+  tooltip: string
+  children: React.ReactNode
+}
+
+/** What is left of a quota, with what stands under it: when it comes back, where the figure is from. */
+export function QuotaMeter({ name, value, leftPercent, tooltip, children }: MeterProps) {
+  const tone = leftPercent < 5 ? 'bad' : leftPercent < 15 ? 'warn' : 'calm'
+  return (
+    <div className="meter" title={tooltip}>
+      <div>
+        <span className="quiet">{name}</span> <b>{value}</b>
+      </div>
+      <meter className={tone} min={0} max={100} value={leftPercent} aria-label={name} aria-valuetext={value} />
+      <div className="small">{children}</div>
+    </div>
+  )
+}
+
+/** A moment in short, with the whole of it behind. */
+export function Moment({ at, children, waitFrom }: { at: string; children: string; waitFrom?: number }) {
+  const wait = waitFrom === undefined ? '' : `${duration(Math.abs(Date.parse(at) - waitFrom))} · `
+  return (
+    <time dateTime={at} title={`${wait}${fullMoment(at)}`}>
+      {children}
+    </time>
   )
 }

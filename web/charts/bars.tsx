@@ -1,0 +1,65 @@
+import { clock, fullMoment, whole } from '../format.ts'
+import { t } from '../messages/index.ts'
+import { Table } from '../ui/table.tsx'
+import { useWidth } from './width.ts'
+
+export type Bar = { at: string; count: number; failed: number }
+
+const height = 120
+const foot = 20
+const plot = height - foot
+
+/** Requests over time; what failed is the lower part of its bar. The same figures as a table below. */
+export function Bars({ label, bars }: { label: string; bars: readonly Bar[] }) {
+  const [frame, width] = useWidth()
+  const most = Math.max(1, ...bars.map(({ count }) => count))
+  const step = width / Math.max(1, bars.length)
+  const scale = (value: number) => (value / most) * (plot - 16)
+  const labelEvery = Math.max(1, Math.ceil(56 / Math.max(1, step)))
+  return (
+    <div className="chart">
+      <div ref={frame}>
+        {width > 0 && (
+          <svg width={width} height={height} role="img" aria-label={label}>
+            <line className="grid" x1={0} x2={width} y1={plot} y2={plot} />
+            <line className="grid" x1={0} x2={width} y1={16} y2={16} />
+            <text x={0} y={11}>
+              {whole(most)}
+            </text>
+            {bars.map(({ at, count, failed }, index) => (
+              <g key={at} transform={`translate(${index * step} 0)`}>
+                <title>{t('chart.point', { time: clock(at), count, failed })}</title>
+                <rect width={step} height={plot} fill="transparent" />
+                <rect className="bar" {...bar(step, plot - scale(count), scale(count - failed))} />
+                <rect className="bar-bad" {...bar(step, plot - scale(failed), scale(failed))} />
+                {(bars.length - 1 - index) % labelEvery === 0 && index * step > 4 && (
+                  <text x={step / 2} y={height - 4} textAnchor="middle">
+                    {clock(at)}
+                  </text>
+                )}
+              </g>
+            ))}
+          </svg>
+        )}
+      </div>
+      <details>
+        <summary>{t('chart.asTable')}</summary>
+        <Table
+          label={label}
+          rows={bars.toReversed()}
+          keyOf={({ at }) => at}
+          columns={[
+            { name: t('column.time'), cell: ({ at }) => <span title={fullMoment(at)}>{clock(at)}</span> },
+            { name: t('column.requests'), isNumber: true, cell: ({ count }) => whole(count) },
+            { name: t('column.failed'), isNumber: true, cell: ({ failed }) => whole(failed) },
+          ]}
+        />
+      </details>
+    </div>
+  )
+}
+
+function bar(step: number, y: number, height: number) {
+  const width = Math.max(1, Math.min(28, step * 0.7))
+  return { x: (step - width) / 2, y, width, height: Math.max(0, height), rx: Math.min(2, width / 2) }
+}

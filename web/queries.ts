@@ -1,0 +1,65 @@
+import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions, skipToken } from '@tanstack/react-query'
+import type { LiveRequest } from '../src/contract/live.ts'
+import type { Timeframe } from '../src/contract/overview.ts'
+import { ApiError, api, type RequestFilter } from './api.ts'
+
+/** How the stream of live events stands, as the page last knew. */
+export type LiveState = {
+  state: 'connecting' | 'live' | 'reconnecting' | 'resting'
+  lastEventAtMs: number | null
+  /** The server runs another version than the one that this page came from. */
+  isOutdated: boolean
+}
+
+/** What the pages ask for, by name. Components read these; only `live.ts` changes them from outside. */
+export const queries = {
+  session: () => queryOptions({ queryKey: ['session'], queryFn: api.session }),
+  accounts: () => queryOptions({ queryKey: ['accounts'], queryFn: api.accounts }),
+  trends: (id: string) => queryOptions({ queryKey: ['trends', id], queryFn: () => api.trends(id) }),
+  overview: (timeframe: Timeframe) =>
+    queryOptions({ queryKey: ['overview', timeframe], queryFn: () => api.overview(timeframe) }),
+  requests: (filter: RequestFilter, limit: number) =>
+    infiniteQueryOptions({
+      queryKey: ['requests', filter, limit] as const,
+      queryFn: ({ pageParam }) => api.requests(filter, limit, pageParam),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.nextCursor,
+    }),
+  request: (id: string) => queryOptions({ queryKey: ['request', id], queryFn: () => api.request(id) }),
+  models: () => queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: 5 * 60_000 }),
+  settings: () => queryOptions({ queryKey: ['settings'], queryFn: api.settings }),
+  sessions: () => queryOptions({ queryKey: ['sessions'], queryFn: api.sessions }),
+
+  /** The next three are never fetched: the live stream writes them. Requests on their way, newest first. */
+  running: () => queryOptions<LiveRequest[]>({ queryKey: ['running'], queryFn: skipToken, initialData: [] }),
+  /** The request that moved last since the page was opened. */
+  latest: () => queryOptions<LiveRequest | null>({ queryKey: ['latest'], queryFn: skipToken, initialData: null }),
+  live: () =>
+    queryOptions<LiveState>({
+      queryKey: ['live'],
+      queryFn: skipToken,
+      initialData: { state: 'connecting', lastEventAtMs: null, isOutdated: false },
+    }),
+}
+
+/** The stream keeps everything fresh; this is the safety net. */
+const refetchMs = 5 * 60_000
+
+export function createQueryClient(): QueryClient {
+  const client: QueryClient = new QueryClient({
+    queryCache: new QueryCache({
+      onError(error, query) {
+        const isSignedOut = error instanceof ApiError && error.status === 401
+        if (isSignedOut && query.queryKey[0] !== 'session') void client.invalidateQueries({ queryKey: ['session'] })
+      },
+    }),
+    defaultOptions: {
+      queries: { refetchInterval: refetchMs, staleTime: 10_000, retry: false, networkMode: 'always' },
+      mutations: { networkMode: 'always' },
+    },
+  })
+  for (const key of ['running', 'latest', 'live']) {
+    client.setQueryDefaults([key], { gcTime: Number.POSITIVE_INFINITY, staleTime: Number.POSITIVE_INFINITY })
+  }
+  return client
+}

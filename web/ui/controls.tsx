@@ -1,0 +1,83 @@
+import { type ReactNode, useId, useState } from 'react'
+import { t } from '../messages/index.ts'
+import { toast } from './toast.tsx'
+
+type SegmentsProps<T extends string> = {
+  label: string
+  value: T
+  options: readonly { value: T; label: string }[]
+  onChange: (value: T) => void
+}
+
+/** One of a few, all of them in view. */
+export function Segments<T extends string>({ label, value, options, onChange }: SegmentsProps<T>) {
+  const name = useId()
+  return (
+    <fieldset className="segments">
+      <legend className="hidden">{label}</legend>
+      {options.map((option) => (
+        <label key={option.value}>
+          <input type="radio" name={name} checked={option.value === value} onChange={() => onChange(option.value)} />
+          {option.label}
+        </label>
+      ))}
+    </fieldset>
+  )
+}
+
+type SelectProps = {
+  label: string
+  value: string
+  options: readonly { value: string; label: string }[]
+  onChange: (value: string) => void
+}
+
+export function Select({ label, value, options, onChange }: SelectProps) {
+  const id = useId()
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
+        {options.map((option) => (
+          <option key={option.value} value={option.value}>
+            {option.label}
+          </option>
+        ))}
+      </select>
+    </div>
+  )
+}
+
+/** Code to be taken elsewhere: where it goes, and a button that takes it. */
+export function Copyable({ label, where, text }: { label: string; where: ReactNode; text: string }) {
+  const [hint, setHint] = useState('')
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text)
+      setHint('')
+      toast(t('copy.done', { what: label }))
+    } catch {
+      // Browsers offer the clipboard on secure origins only, and plain http on another machine is none.
+      setHint(t('copy.byHand'))
+    }
+  }
+  return (
+    <div className="copyable">
+      <div className="row">
+        <span className="small">{where}</span>
+        <button type="button" aria-label={t('copy.label', { what: label })} onClick={copy}>
+          {t('action.copy')}
+        </button>
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
+      <pre tabIndex={0}>
+        <code>{text}</code>
+      </pre>
+      {hint !== '' && (
+        <p className="notice warn" role="status">
+          {hint}
+        </p>
+      )}
+    </div>
+  )
+}
