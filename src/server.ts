@@ -79,6 +79,7 @@ export function createServer({
     // An unknown path is refused like a local one: strangers learn nothing from the difference.
     admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'local', gate)
     if (access === 'session') await checkSession(request)
+    keepDeadline(reply, request.routeOptions.handlerTimeout ?? 0)
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => sendError(error, request, reply, clock, log))
   app.setNotFoundHandler((request, reply) => {
@@ -94,6 +95,15 @@ export function createServer({
   app.server.on('checkExpectation', app.routing)
   app.get('/health/live', { config: { access: 'public' } }, async () => ({ status: 'ok', version }))
   return app
+}
+
+/** Fastify lets go of a route's deadline as soon as the request has been read; this one holds until the answer. */
+function keepDeadline(reply: FastifyReply, ms: number): void {
+  if (ms === 0) return
+  const timer = setTimeout(() => {
+    if (!reply.sent && !reply.raw.headersSent) void reply.send(new AppError('overloaded', { retryAfterSeconds: 5 }))
+  }, ms)
+  reply.raw.once('close', () => clearTimeout(timer))
 }
 
 const saneId = /^[\w.:~-]{1,128}$/
@@ -118,6 +128,8 @@ function sendError(error: Error, request: FastifyRequest, reply: FastifyReply, c
 }
 
 const codeByStatus: Record<number, ErrorCode> = {
+  // A path out of the folder of the web app.
+  403: 'not_found',
   404: 'not_found',
   405: 'method_not_allowed',
   408: 'request_timeout',

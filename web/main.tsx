@@ -1,22 +1,18 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { Overview } from './pages/overview/overview.tsx'
-import './styles.css'
+import { createQueryClient } from './queries.ts'
+import { router } from './routes.tsx'
+import './styles/index.css'
 
-/** The figures change while one looks: every list is asked for again this often, while the page is in view. */
-const refetchMs = 3_000
-
-const queries = new QueryClient({
-  defaultOptions: { queries: { refetchInterval: refetchMs, retry: false, networkMode: 'always' } },
-})
-
+const client = createQueryClient()
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no element "root".')
 createRoot(root).render(
   <StrictMode>
-    <QueryClientProvider client={queries}>
-      <Overview />
+    <QueryClientProvider client={client}>
+      <RouterProvider router={router} />
     </QueryClientProvider>
   </StrictMode>,
 )

@@ -30,6 +30,8 @@ export type LiveDeps = {
 const gatherMs = 250
 const totalsMs = 2_000
 const kept = 500
+/** A reader that is away longer starts afresh; without readers nothing is kept after this time. */
+const replayMs = 60_000
 /** Requests gathered within one turn of the feed; a burst beyond it is told as a resync. */
 const maxGathered = 300
 
@@ -44,6 +46,7 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
   // Far above what an earlier start can have reached: a reader that comes from there must not get a part of what it missed.
   let newest = clock.now() * 1_000
   let scheduled = false
+  let lastReaderAtMs = Number.NEGATIVE_INFINITY
   let totalsStale = false
   let totalsWaiting = false
   let totalsDueMs = 0
@@ -110,6 +113,12 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
     })
   }
   const gather = (live: LiveEvent) => {
+    // Nobody watches, nor did a moment ago: what happens is counted only, so that a late reader starts afresh.
+    if (listeners.size === 0 && clock.now() - lastReaderAtMs > replayMs) {
+      ring.length = 0
+      newest++
+      return
+    }
     if (live.kind === 'account') accounts.add(live.id)
     else if (live.kind === 'account_removed') removed.add(live.id)
     else if (live.kind === 'settings') settings = true
@@ -128,7 +137,10 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
     subscribe(listener) {
       listeners.add(listener)
       schedule()
-      return () => void listeners.delete(listener)
+      return () => {
+        listeners.delete(listener)
+        lastReaderAtMs = clock.now()
+      }
     },
     stop: stopListening,
   }

@@ -115,7 +115,7 @@ export function follow(answer: Response) {
 }
 
 /** Lets a manual clock run, much faster than real time, until the work is done. */
-export async function hurry<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
+export async function hurry<T>(clock: ManualClock, work: Promise<T>, stepMs = 25): Promise<T> {
   let done = false
   const ended = work.finally(() => {
     done = true
@@ -123,7 +123,7 @@ export async function hurry<T>(clock: ManualClock, work: Promise<T>): Promise<T>
   ended.catch(() => {})
   while (!done) {
     await wait(2)
-    if (!done) clock.advance(25)
+    if (!done) clock.advance(stepMs)
   }
   return ended
 }

@@ -1,0 +1,45 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link, Outlet } from '@tanstack/react-router'
+import { useEffect } from 'react'
+import { startLive } from './live.ts'
+import { t } from './messages/index.ts'
+import { SignIn } from './pages/sign-in.tsx'
+import { queries } from './queries.ts'
+import { Shell } from './shell.tsx'
+import { Page } from './ui/page.tsx'
+import { Loaded } from './ui/states.tsx'
+
+/** Who is not signed in sees the sign-in page, at the address that was asked for; everybody else the page itself. */
+export function App() {
+  const session = useQuery(queries.session())
+  const isIn = session.data?.authenticated === true
+  if (!isIn && session.data !== undefined) return <SignIn session={session.data} />
+  if (isIn) return <SignedIn demo={session.data.demo} version={session.data.version} />
+  return (
+    <main className="gate">
+      <Loaded query={session} what={t('what.dashboard')}>
+        {() => null}
+      </Loaded>
+    </main>
+  )
+}
+
+function SignedIn({ demo, version }: { demo: boolean; version: string }) {
+  const client = useQueryClient()
+  useEffect(() => startLive(client), [client])
+  return (
+    <Shell demo={demo} version={version}>
+      <Outlet />
+    </Shell>
+  )
+}
+
+export function Missing() {
+  return (
+    <Page name={t('missing.name')} title={t('missing.title')}>
+      <p>
+        <Link to="/">{t('missing.back')}</Link>
+      </p>
+    </Page>
+  )
+}

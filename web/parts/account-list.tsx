@@ -1,0 +1,47 @@
+import { Link } from '@tanstack/react-router'
+import type { AccountView } from '../../src/contract/accounts.ts'
+import { t } from '../messages/index.ts'
+import { useNow } from '../now.ts'
+import { StatusWord } from '../ui/status.tsx'
+import { AccountActions } from './account-actions.tsx'
+import { planName, standingOf } from './standing.ts'
+import { Windows } from './windows.tsx'
+
+/** Accounts: who, how it stands, what is left. As a strip it shows how much runs instead of what can be done. */
+export function AccountList({ accounts, isStrip = false }: { accounts: readonly AccountView[]; isStrip?: boolean }) {
+  const nowMs = useNow()
+  return (
+    <ul className={isStrip ? 'accounts strip' : 'accounts'} aria-label={t('page.accounts')}>
+      {accounts.map((account) => (
+        <AccountRow key={account.accountId} account={account} nowMs={nowMs} isStrip={isStrip} />
+      ))}
+    </ul>
+  )
+}
+
+function AccountRow({ account, nowMs, isStrip }: { account: AccountView; nowMs: number; isStrip: boolean }) {
+  const { accountId, displayName, planType, workspaceLabel, inFlight } = account
+  const standing = standingOf(account, nowMs)
+  return (
+    <li aria-label={displayName}>
+      <div>
+        <p className="name">
+          <Link to="/accounts/$accountId" params={{ accountId }}>
+            {displayName}
+          </Link>
+        </p>
+        <p className="small">{[planName(planType), workspaceLabel].filter(Boolean).join(' · ')}</p>
+      </div>
+      <div>
+        <StatusWord word={standing.label} tone={standing.tone} icon={standing.icon} />
+        <p className="small">{standing.why}</p>
+      </div>
+      <Windows account={account} nowMs={nowMs} />
+      {isStrip ? (
+        <p className="small number actions">{t('account.running', { count: inFlight })}</p>
+      ) : (
+        <AccountActions account={account} />
+      )}
+    </li>
+  )
+}

@@ -1,0 +1,83 @@
+import type { AccountView, WindowView } from '../../src/contract/accounts.ts'
+import { duration, percent, when } from '../format.ts'
+import { t } from '../messages/index.ts'
+import type { IconName } from '../ui/icon.tsx'
+import type { Tone } from '../ui/status.tsx'
+
+export type Word =
+  | 'ready'
+  | 'low'
+  | 'cooling'
+  | 'used_up'
+  | 'paused'
+  | 'sign_in_again'
+  | 'closed'
+  | 'unknown'
+
+/** What the router would do with an account now: a word, a sentence, and until when. */
+export type Standing = { word: Word; label: string; tone: Tone; icon: IconName; why: string; until: string | null }
+
+const looks: Record<Word, { tone: Tone; icon: IconName }> = {
+  ready: { tone: 'ok', icon: 'tick' },
+  low: { tone: 'warn', icon: 'warn' },
+  cooling: { tone: 'calm', icon: 'clock' },
+  used_up: { tone: 'warn', icon: 'ring' },
+  paused: { tone: 'calm', icon: 'bars' },
+  sign_in_again: { tone: 'bad', icon: 'cross' },
+  closed: { tone: 'bad', icon: 'cross' },
+  unknown: { tone: 'calm', icon: 'dashed' },
+}
+
+/** An account with less than this left in a window is low. */
+const lowPercent = 10
+
+export function standingOf(account: AccountView, nowMs: number): Standing {
+  const { word, why } = verdict(account, nowMs)
+  const until = account.blocked?.until ?? null
+  return { word, label: t(`status.${word}`), ...looks[word], why, until }
+}
+
+function verdict(account: AccountView, nowMs: number): { word: Word; why: string } {
+  const { status, statusReason, blocked, inFlight, windows } = account
+  const reason = statusReason ?? t('why.noReason')
+  if (status === 'reauth_required') return { word: 'sign_in_again', why: t('why.signIn', { reason }) }
+  if (status === 'deactivated') return { word: 'closed', why: t('why.closed', { reason }) }
+  if (status === 'paused') return { word: 'paused', why: t('why.paused') }
+  if (blocked !== null) {
+    const wait = duration(Date.parse(blocked.until) - nowMs)
+    if (blocked.by === 'burst') return { word: 'cooling', why: t('why.burst', { wait }) }
+    if (blocked.by === 'errors') return { word: 'cooling', why: t('why.errors', { wait, code: blocked.code }) }
+    const time = when(blocked.until, nowMs)
+    const window = windows.find(({ kind }) => kind === blocked.window)
+    if (blocked.by === 'plan') return { word: 'used_up', why: t('why.plan', { time }) }
+    if (window === undefined) return { word: 'used_up', why: t('why.someWindow', { time }) }
+    return { word: 'used_up', why: t('why.window', { window: windowName(window), time }) }
+  }
+  if (windows.length === 0) return { word: 'unknown', why: t('why.unknown') }
+  const tightest = windows.toSorted((a, b) => a.remainingPercent - b.remainingPercent)[0]
+  if (tightest !== undefined && tightest.remainingPercent < lowPercent) {
+    return { word: 'low', why: t('why.low', { left: percent(tightest.remainingPercent), window: windowName(tightest) }) }
+  }
+  return { word: 'ready', why: inFlight === 0 ? t('why.ready') : t('why.running', { count: inFlight }) }
+}
+
+/** May it serve now? */
+export function canServe({ status, blocked }: AccountView): boolean {
+  return status === 'active' && blocked === null
+}
+
+/** Only a person can bring it back. */
+export function needsPerson({ status }: AccountView): boolean {
+  return status === 'reauth_required' || status === 'deactivated'
+}
+
+/** "5-hour", "Weekly": windows are called by their length. */
+export function windowName({ kind, windowMinutes }: Pick<WindowView, 'kind' | 'windowMinutes'>): string {
+  if (kind !== 'short') return t(`window.${kind}`)
+  const hours = windowMinutes / 60
+  return Number.isInteger(hours) ? t('window.hours', { hours }) : t('window.minutes', { minutes: windowMinutes })
+}
+
+export function planName(plan: string): string {
+  return plan.charAt(0).toUpperCase() + plan.slice(1)
+}

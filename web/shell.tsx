@@ -1,0 +1,102 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import iconUrl from './icon.svg'
+import { age } from './format.ts'
+import { t } from './messages/index.ts'
+import { useNow } from './now.ts'
+import { needsPerson } from './parts/standing.ts'
+import { ThemeSwitch } from './parts/theme-switch.tsx'
+import { queries } from './queries.ts'
+import { Toasts } from './ui/toast.tsx'
+
+type ShellProps = { demo: boolean; version: string; children: ReactNode }
+
+/** The frame of every page: navigation, how live it is, and whether it is a demo. */
+export function Shell({ demo, version, children }: ShellProps) {
+  return (
+    <div className="shell">
+      <a className="skip" href="#main">
+        {t('shell.skip')}
+      </a>
+      <header className="side">
+        <div className="brand">
+          <img src={iconUrl} alt="" />
+          codex-lb
+          <LiveDot />
+        </div>
+        <Navigation />
+        <SideEnd version={version} />
+      </header>
+      <div>
+        {demo && <DemoBand />}
+        <main id="main" tabIndex={-1}>
+          {children}
+        </main>
+      </div>
+      <Toasts />
+    </div>
+  )
+}
+
+export function DemoBand() {
+  return (
+    <p className="demo-band" role="note">
+      {t('shell.demo')}
+    </p>
+  )
+}
+
+function Navigation() {
+  const accounts = useQuery(queries.accounts())
+  const needy = accounts.data?.accounts.filter(needsPerson).length ?? 0
+  return (
+    <nav className="nav" aria-label={t('shell.pages')}>
+      <Link to="/" activeOptions={{ exact: true }}>
+        {t('page.overview')}
+      </Link>
+      <Link to="/accounts">
+        {t('page.accounts')}
+        {needy > 0 && (
+          <span className="count" title={t('shell.needy', { count: needy })}>
+            {needy}
+            <span className="hidden">{t('shell.needYou')}</span>
+          </span>
+        )}
+      </Link>
+      <Link to="/requests">{t('page.requests')}</Link>
+      <Link to="/connect">{t('page.connect')}</Link>
+      <Link to="/settings">{t('page.settings')}</Link>
+    </nav>
+  )
+}
+
+function LiveDot() {
+  const nowMs = useNow()
+  const { data } = useQuery(queries.live())
+  const at = data?.lastEventAtMs ?? null
+  const title =
+    at === null ? t('live.noEvent') : t('live.lastEvent', { age: age(new Date(at).toISOString(), nowMs) })
+  const state = data?.state ?? 'connecting'
+  return (
+    <span className="live" role="status" title={title}>
+      <span className={state === 'live' ? 'dot on' : 'dot'} aria-hidden="true" />
+      {t(`live.${state}`)}
+    </span>
+  )
+}
+
+function SideEnd({ version }: { version: string }) {
+  const { data } = useQuery(queries.live())
+  return (
+    <div className="side-end">
+      {data?.isOutdated && (
+        <button type="button" onClick={() => location.reload()}>
+          {t('shell.reload')}
+        </button>
+      )}
+      <ThemeSwitch />
+      <p className="small">v{version}</p>
+    </div>
+  )
+}
