@@ -66,7 +66,7 @@ export async function addAdmin(
     }),
     ...requestRoutes({ store, flush }),
     ...modelRoutes(catalogue),
-    ...settingsRoutes({ read: parts.settings, save: parts.saveSettings }),
+    ...settingsRoutes({ read: parts.settings, change: parts.changeSettings }),
     ...eventRoutes({
       ...{ feed, clock, version, demo, stopping },
       checkSession: (request: FastifyRequest) => checkSession(request, signIn, gate),

@@ -26,6 +26,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const { upstreamBaseUrl, authBaseUrl } = config
   const store = await openConfiguredStore(config, log)
   let settings = await store.settings.load()
+  let lastChange: Promise<unknown> = Promise.resolve()
   const bus = createBus<LiveEvent>()
   const onError = (part: string) => (error: unknown) => log.error({ err: error, part }, 'background work failed')
   const onCallError = (accountId: string, error: unknown) =>
@@ -58,10 +59,17 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   return {
     ...{ store, bus, client, pool, tokens, affinity, usagePoll, catalogue, recorder, signIn, clock, log, onError },
     settings: () => settings,
-    async saveSettings(changed: Settings) {
-      await store.settings.save(changed)
-      settings = changed
-      bus.emit({ kind: 'settings' })
+    /** One change after the other: each begins with what the one before has left. */
+    changeSettings(change: Partial<Settings>): Promise<Settings> {
+      const changed = lastChange.then(async () => {
+        const next = { ...settings, ...change }
+        await store.settings.save(next)
+        settings = next
+        bus.emit({ kind: 'settings' })
+        return next
+      })
+      lastChange = changed.catch(() => settings)
+      return changed
     },
     /** Write what is queued, and let go of the network and the database. */
     async close() {

@@ -2,7 +2,15 @@ import { LRUCache } from 'lru-cache'
 import { choose, type Decision, type RoutingAsk } from '../balancer/choose.ts'
 import { type HealthEvent, next } from '../balancer/health.ts'
 import type { Account, StoredAccount } from '../domain/account.ts'
-import { hourMs, mergeReadings, type QuotaWindow, refusalReading, refusedWindow } from '../domain/quota.ts'
+import {
+  type Credits,
+  hourMs,
+  isNewWindow,
+  mergeReadings,
+  type QuotaWindow,
+  refusalReading,
+  refusedWindow,
+} from '../domain/quota.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createWriteBehind } from '../lib/write-behind.ts'
@@ -139,15 +147,19 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
     mark(id, 'health')
     onHealth?.(changed, event)
   }
-  const sample = (accountId: string, windows: readonly QuotaWindow[]) => {
+  /** True when there was news among the figures, or they were not kept for a while. */
+  const sample = (accountId: string, windows: readonly QuotaWindow[]): boolean => {
+    let isNews = false
     for (const { kind, usedPercent, resetAtMs, source, readAtMs } of windows) {
       const key = `${accountId}:${kind}`
-      const before = lastSample.get(key)
-      if (before && before.usedPercent === usedPercent && readAtMs - before.atMs < sampleEveryMs) continue
       const row: UsageSample = { accountId, kind, atMs: readAtMs, usedPercent, resetAtMs, source }
+      const before = lastSample.get(key)
+      if (before && isSameFigure(before, row) && readAtMs - before.atMs < sampleEveryMs) continue
+      isNews = true
       lastSample.set(key, row)
       samples.push(row)
     }
+    return isNews
   }
   const read = (id: string, reading: Reading) => {
     const account = pool.get(id)
@@ -155,9 +167,10 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
     const windows = mergeReadings(account.windows, reading.windows, clock.now())
     const plan = confirmedPlan(account, reading.plan)
     put({ ...account, windows, credits: reading.credits ?? account.credits, plan })
-    if (reading.windows.length > 0 || reading.credits) mark(id, 'windows')
+    // Every answer of the upstream repeats its figures: to write them each time would be most of what is written.
+    const isNews = sample(id, reading.windows)
+    if (isNews || !isSameCredits(account.credits, reading.credits ?? account.credits)) mark(id, 'windows')
     if (plan !== account.plan) mark(id, 'plan')
-    sample(id, reading.windows)
     report(id, { kind: 'reading', windows })
   }
   /** One odd answer must not change a plan: it takes the same news twice in a row. */
@@ -244,6 +257,16 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
       await samples.flush()
     },
   }
+}
+
+function isSameFigure(before: UsageSample, now: UsageSample): boolean {
+  const isAsHard = (before.source === 'refusal') === (now.source === 'refusal')
+  return before.usedPercent === now.usedPercent && isAsHard && !isNewWindow(before, now)
+}
+
+function isSameCredits(before: Credits | null, now: Credits | null): boolean {
+  if (before === null || now === null) return before === now
+  return before.has === now.has && before.unlimited === now.unlimited && before.balance === now.balance
 }
 
 function revive(row: StoredAccount, live: Account | undefined): Account {

@@ -2,9 +2,9 @@ import { SettingsChange, SettingsView } from '../contract/settings.ts'
 import type { Settings } from '../domain/settings.ts'
 import { type AnyRoute, route } from './route.ts'
 
-export type SettingsDeps = { read: () => Settings; save: (settings: Settings) => Promise<void> }
+export type SettingsDeps = { read: () => Settings; change: (change: Partial<Settings>) => Promise<Settings> }
 
-export function settingsRoutes({ read, save }: SettingsDeps): AnyRoute[] {
+export function settingsRoutes({ read, change }: SettingsDeps): AnyRoute[] {
   return [
     route(
       { method: 'GET', path: '/api/settings', access: 'session', summary: 'All settings', answer: SettingsView },
@@ -21,8 +21,7 @@ export function settingsRoutes({ read, save }: SettingsDeps): AnyRoute[] {
       },
       async ({ body }) => {
         const named = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
-        await save({ ...read(), ...named })
-        return read()
+        return change(named)
       },
     ),
   ]

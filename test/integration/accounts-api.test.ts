@@ -208,6 +208,12 @@ describe('trends', () => {
 })
 
 describe('settings', () => {
+  it('keep both of two changes that come at once', async () => {
+    const changes = [{ strategy: 'fill_first' }, { affinityMinutes: 9 }]
+    await Promise.all(changes.map((change) => call('PATCH', '/api/settings', change)))
+    expect((await call('GET', '/api/settings')).body).toMatchObject({ strategy: 'fill_first', affinityMinutes: 9 })
+  })
+
   it('change only what is named, and work from the next turn on', async () => {
     rig = await startRig({ accounts: two })
     expect((await call('GET', '/api/settings')).body).toMatchObject({

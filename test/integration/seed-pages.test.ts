@@ -18,19 +18,19 @@ beforeAll(async () => {
 })
 afterAll(() => rig.close())
 
-const get = async (path: string) => {
-  const response = await fetch(`${rig.url}${path}`, { headers: { Accept: 'application/json' } })
+// biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
+type Answer = { status: number; body: any }
+
+const call = async (path: string, init: RequestInit): Promise<Answer> => {
+  const response = await fetch(rig.url + path, init)
   return { status: response.status, body: await response.json() }
 }
-const send = async (method: string, path: string) => {
-  const response = await fetch(`${rig.url}${path}`, { method })
-  return { status: response.status, body: await response.json() }
-}
-const importFile = async (text: string, field = 'auth_json') => {
+const get = (path: string) => call(path, { headers: { Accept: 'application/json' } })
+const send = (method: string, path: string) => call(path, { method })
+const importFile = (text: string) => {
   const formData = new FormData()
-  formData.append(field, new Blob([text], { type: 'application/json' }), 'auth.json')
-  const response = await fetch(`${rig.url}/api/accounts/import`, { method: 'POST', body: formData })
-  return { status: response.status, body: await response.json() }
+  formData.append('auth_json', new Blob([text], { type: 'application/json' }), 'auth.json')
+  return call('/api/accounts/import', { method: 'POST', body: formData })
 }
 
 describe('the account page', () => {
@@ -62,7 +62,6 @@ describe('the account page', () => {
       displayName: 'a@example.com',
       planType: 'plus',
       status: 'active',
-      usage: expect.objectContaining({ primaryRemainingPercent: null as never }) && expect.any(Object),
     })
     const [account] = body.accounts
     for (const name of ['resetAtPrimary', 'resetAtSecondary', 'lastRefreshAt']) expect(account).toHaveProperty(name)
