@@ -4,7 +4,12 @@ const compactNumber = new Intl.NumberFormat('en', { notation: 'compact', maximum
 const wholeNumber = new Intl.NumberFormat('en')
 const clockTime = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 const secondTime = new Intl.DateTimeFormat('en', { timeStyle: 'medium', hourCycle: 'h23' })
-const dayTime = new Intl.DateTimeFormat('en', { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+const dayTime = new Intl.DateTimeFormat('en', {
+  weekday: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+})
 const dayOnly = new Intl.DateTimeFormat('en', { weekday: 'short' })
 const dateOnly = new Intl.DateTimeFormat('en', { dateStyle: 'medium' })
 const fullTime = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'long', hourCycle: 'h23' })

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import iconUrl from './icon.svg'
 import { age } from './format.ts'
+import iconUrl from './icon.svg'
 import { t } from './messages/index.ts'
 import { useNow } from './now.ts'
 import { needsPerson } from './parts/standing.ts'
@@ -75,8 +75,7 @@ function LiveDot() {
   const nowMs = useNow()
   const { data } = useQuery(queries.live())
   const at = data?.lastEventAtMs ?? null
-  const title =
-    at === null ? t('live.noEvent') : t('live.lastEvent', { age: age(new Date(at).toISOString(), nowMs) })
+  const title = at === null ? t('live.noEvent') : t('live.lastEvent', { age: age(new Date(at).toISOString(), nowMs) })
   const state = data?.state ?? 'connecting'
   return (
     <span className="live" role="status" title={title}>

@@ -209,6 +209,7 @@ describe('trends', () => {
 
 describe('settings', () => {
   it('keep both of two changes that come at once', async () => {
+    rig = await startRig({ importAll: false })
     const changes = [{ strategy: 'fill_first' }, { affinityMinutes: 9 }]
     await Promise.all(changes.map((change) => call('PATCH', '/api/settings', change)))
     expect((await call('GET', '/api/settings')).body).toMatchObject({ strategy: 'fill_first', affinityMinutes: 9 })

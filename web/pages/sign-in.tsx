@@ -68,7 +68,12 @@ function Code() {
   const leave = useLeave()
   const input = isRecovery
     ? { label: t('field.recoveryCode'), hint: t('signIn.recoveryHint'), autoComplete: 'off' }
-    : { label: t('field.code'), hint: t('signIn.codeHint'), autoComplete: 'one-time-code', inputMode: 'numeric' as const }
+    : {
+        label: t('field.code'),
+        hint: t('signIn.codeHint'),
+        autoComplete: 'one-time-code',
+        inputMode: 'numeric' as const,
+      }
   return (
     <>
       <h1>{t('signIn.codeTitle')}</h1>

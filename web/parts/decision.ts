@@ -1,7 +1,14 @@
 import { when } from '../format.ts'
 import { type Key, t } from '../messages/index.ts'
 
-type Exclusion = { reason: string; by?: string; code?: string | null; untilMs?: number; model?: string; ownerId?: string }
+type Exclusion = {
+  reason: string
+  by?: string
+  code?: string | null
+  untilMs?: number
+  model?: string
+  ownerId?: string
+}
 
 /** A routing decision as it was recorded, as far as this page understands it. */
 export type Decision = {

@@ -6,8 +6,8 @@ import { compact, latency, money, second } from '../format.ts'
 import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
 import { queries } from '../queries.ts'
-import { type Column, Table } from '../ui/table.tsx'
 import { Moment, StatusWord } from '../ui/status.tsx'
+import { type Column, Table } from '../ui/table.tsx'
 import { becauseText, decisionOf } from './decision.ts'
 
 type Row = { live: LiveRequest; record: null } | { live: null; record: RequestView }

@@ -4,15 +4,7 @@ import { t } from '../messages/index.ts'
 import type { IconName } from '../ui/icon.tsx'
 import type { Tone } from '../ui/status.tsx'
 
-export type Word =
-  | 'ready'
-  | 'low'
-  | 'cooling'
-  | 'used_up'
-  | 'paused'
-  | 'sign_in_again'
-  | 'closed'
-  | 'unknown'
+export type Word = 'ready' | 'low' | 'cooling' | 'used_up' | 'paused' | 'sign_in_again' | 'closed' | 'unknown'
 
 /** What the router would do with an account now: a word, a sentence, and until when. */
 export type Standing = { word: Word; label: string; tone: Tone; icon: IconName; why: string; until: string | null }
@@ -56,7 +48,10 @@ function verdict(account: AccountView, nowMs: number): { word: Word; why: string
   if (windows.length === 0) return { word: 'unknown', why: t('why.unknown') }
   const tightest = windows.toSorted((a, b) => a.remainingPercent - b.remainingPercent)[0]
   if (tightest !== undefined && tightest.remainingPercent < lowPercent) {
-    return { word: 'low', why: t('why.low', { left: percent(tightest.remainingPercent), window: windowName(tightest) }) }
+    return {
+      word: 'low',
+      why: t('why.low', { left: percent(tightest.remainingPercent), window: windowName(tightest) }),
+    }
   }
   return { word: 'ready', why: inFlight === 0 ? t('why.ready') : t('why.running', { count: inFlight }) }
 }

@@ -1,0 +1,34 @@
+import { useQuery } from '@tanstack/react-query'
+import type { AccountView } from '../../src/contract/accounts.ts'
+import { t } from '../messages/index.ts'
+import { AccountList } from '../parts/account-list.tsx'
+import { AddAccounts } from '../parts/add-accounts.tsx'
+import { canServe } from '../parts/standing.ts'
+import { queries } from '../queries.ts'
+import { Page, Section } from '../ui/page.tsx'
+import { Empty, Loaded } from '../ui/states.tsx'
+
+/** Which accounts are fit, and what needs me? */
+export function AccountsPage() {
+  const accounts = useQuery(queries.accounts())
+  return (
+    <Page name={t('page.accounts')} title={sentence(accounts.data?.accounts)}>
+      <Section title={t('accounts.all')}>
+        <Loaded query={accounts} what={t('what.accounts')}>
+          {(data) =>
+            data.accounts.length === 0 ? <Empty>{t('accounts.none')}</Empty> : <AccountList accounts={data.accounts} />
+          }
+        </Loaded>
+      </Section>
+      <Section title={t('accounts.add')}>
+        <AddAccounts />
+      </Section>
+    </Page>
+  )
+}
+
+function sentence(accounts: readonly AccountView[] | undefined): string {
+  if (accounts === undefined) return t('page.accounts')
+  if (accounts.length === 0) return t('accounts.first')
+  return t('overview.canServe', { fit: accounts.filter(canServe).length, count: accounts.length })
+}
