@@ -19,7 +19,6 @@ const contentPolicy = [
   "img-src 'self' data:",
   "font-src 'self'",
   "connect-src 'self'",
-  "manifest-src 'self'",
   "base-uri 'none'",
   "form-action 'self'",
   "frame-ancestors 'none'",
@@ -49,7 +48,8 @@ export async function addWebFiles(app: FastifyInstance, root = builtApp): Promis
   )
   app.get<Path>('/*', access, (request, reply) => {
     const name = request.params['*']
-    return isNavigation(request) || name === 'index.html' ? page(reply) : sendFresh(name, reply)
+    const isPage = name === 'index.html' || (isNavigation(request) && !hasDot(name))
+    return isPage ? page(reply) : sendFresh(name, reply)
   })
   for (const path of apiPaths) {
     for (const url of [path, `${path}/*`]) {
@@ -62,4 +62,9 @@ export async function addWebFiles(app: FastifyInstance, root = builtApp): Promis
 function isNavigation({ headers }: FastifyRequest): boolean {
   const target = headers['sec-fetch-dest'] ?? 'document'
   return target === 'document' && (headers.accept ?? '').includes('text/html')
+}
+
+/** A path whose last part has a dot names a file, never a page of the app. */
+function hasDot(path: string): boolean {
+  return path.slice(path.lastIndexOf('/') + 1).includes('.')
 }

@@ -12,9 +12,8 @@ import { Loaded } from './ui/states.tsx'
 /** Who is not signed in sees the sign-in page, at the address that was asked for; everybody else the page itself. */
 export function App() {
   const session = useQuery(queries.session())
-  const isIn = session.data?.authenticated === true
-  if (!isIn && session.data !== undefined) return <SignIn session={session.data} />
-  if (isIn) return <SignedIn demo={session.data.demo} version={session.data.version} />
+  if (session.data?.authenticated) return <SignedIn demo={session.data.demo} version={session.data.version} />
+  if (session.data !== undefined) return <SignIn session={session.data} />
   return (
     <main className="gate">
       <Loaded query={session} what={t('what.dashboard')}>

@@ -4,7 +4,7 @@ import type { LiveData, LiveEventName, LiveRequest } from '../src/contract/live.
 import type { Overview } from '../src/contract/overview.ts'
 import type { RequestLog, RequestView } from '../src/contract/requests.ts'
 import type { RequestFilter } from './api.ts'
-import { type LiveState, queries } from './queries.ts'
+import { type LiveState, notYetLive, queries } from './queries.ts'
 
 /** A tab that nobody sees gives its connection back after this long. */
 const hiddenMs = 30_000
@@ -24,10 +24,7 @@ export function startLive(client: QueryClient): () => void {
   let hasMissed = false
 
   const tell = (change: Partial<LiveState>) =>
-    client.setQueryData(queries.live().queryKey, (before) => ({
-      ...(before ?? queries.live().initialData),
-      ...change,
-    }))
+    client.setQueryData(queries.live().queryKey, (before = notYetLive) => ({ ...before, ...change }))
   const close = () => {
     clearTimeout(retry)
     source?.close()

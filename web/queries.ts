@@ -11,6 +11,8 @@ export type LiveState = {
   isOutdated: boolean
 }
 
+export const notYetLive: LiveState = { state: 'connecting', lastEventAtMs: null, isOutdated: false }
+
 /** What the pages ask for, by name. Components read these; only `live.ts` changes them from outside. */
 export const queries = {
   session: () => queryOptions({ queryKey: ['session'], queryFn: api.session }),
@@ -38,7 +40,7 @@ export const queries = {
     queryOptions<LiveState>({
       queryKey: ['live'],
       queryFn: skipToken,
-      initialData: { state: 'connecting', lastEventAtMs: null, isOutdated: false },
+      initialData: notYetLive,
     }),
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type AnyRoute, route } from './route.ts'
 
 /** The management API as an OpenAPI 3.1 document, made from the schemas that check it. */
-export function openApiDocument(routes: readonly AnyRoute[], version: string): object {
+function openApiDocument(routes: readonly AnyRoute[], version: string): object {
   const paths: Record<string, Record<string, object>> = {}
   for (const one of routes) {
     const path = one.path.replace(/:(\w+)/g, '{$1}')

@@ -12,7 +12,7 @@ import { newRecoveryCodes, newTotpSecret, recoveryHash, totpStep, totpUri } from
 export type Caller = { token: string | null; isLocal: boolean; address: string; userAgent: string | null }
 
 /** How a caller stands. `open`: there is no password yet, and the caller sits at this machine. */
-export type Standing =
+type Standing =
   | { kind: 'open' }
   | { kind: 'signed_in'; session: Session }
   | { kind: 'owes_code'; session: Session }

@@ -11,6 +11,7 @@ export async function resetPassword(call: Call): Promise<ExitCode> {
     await store.signIn.clear()
     const had = passwordHash === null ? 'There was no password.' : 'The password is gone.'
     call.print(`${had} Second factor, recovery codes and sessions are gone too; set a new password on the page.`)
+    call.print('From another machine, restart the server first: it logs the token that a first password needs there.')
     return 0
   } finally {
     await store.close()

@@ -3,7 +3,7 @@ import { zstdCompressSync } from 'node:zlib'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import type { Fault } from '../../src/simulator/faults.ts'
 import { createManualClock, type ManualClock } from '../support/clock.ts'
-import { turnBody, userMessage } from '../support/simulator-client.ts'
+import { jsonOf, turnBody, userMessage } from '../support/simulator-client.ts'
 import type { Rig, RigOptions } from '../support/start.ts'
 import {
   a,
@@ -69,7 +69,7 @@ describe('the eleven rules of the Codex client', () => {
     )
     expect((await upgrade(`${prefix}/responses`)).status).toBe(426)
     const models = await fetch(`${rig.url}${prefix}/models?client_version=0.169.0`)
-    expect((await models.json()).models.length).toBeGreaterThan(0)
+    expect((await jsonOf(models)).models.length).toBeGreaterThan(0)
     const compact = await ask(
       rig,
       { model: 'gpt-5.5', input: [userMessage('hi')] },

@@ -13,7 +13,7 @@ import { ask } from '../support/visitor.ts'
 
 const hour = 3_600_000
 
-describe('the overview after some turns', () => {
+describe('the overview after some turns', { timeout: 30_000 }, () => {
   let rig: Rig
   beforeAll(async () => {
     rig = await startRig({ accounts: [{ email: 'a@example.com', plan: 'plus' }] })
@@ -111,7 +111,7 @@ describe('the overview after some turns', () => {
   })
 })
 
-describe('an overview', () => {
+describe('an overview', { timeout: 30_000 }, () => {
   let database: TestDatabase
   let store: Store
   beforeEach(async () => {

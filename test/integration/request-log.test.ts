@@ -64,7 +64,7 @@ const log = async (query: string) => (await ask(url, 'GET', `/api/request-logs?$
 const ids = (page: any): string[] => page.items.map((item: { id: string }) => item.id)
 const numbers = async (query: string) => ids(await log(`limit=200&${query}`)).map((id) => Number(id.slice(4)))
 
-describe('the request log', () => {
+describe('the request log', { timeout: 30_000 }, () => {
   it('gives the newest fifty, each as people see it, and writes what is queued first', async () => {
     const before = flushed
     const page = await log('')
@@ -163,7 +163,7 @@ describe('the request log', () => {
   })
 })
 
-describe('a turn', () => {
+describe('a turn', { timeout: 30_000 }, () => {
   let rig: Rig
   afterEach(() => rig.close())
 

@@ -24,7 +24,7 @@ afterEach(async () => {
   rig = null
 })
 
-describe('where a request comes from', () => {
+describe('where a request comes from', { timeout: 30_000 }, () => {
   const tricks: Record<string, string>[] = [
     { 'x-forwarded-for': '203.0.113.5' },
     { 'x-forwarded-for': '127.0.0.1' },
@@ -110,7 +110,7 @@ describe('where a request comes from', () => {
   })
 })
 
-describe('guessing', () => {
+describe('guessing', { timeout: 30_000 }, () => {
   const behindProxy = {
     CODEX_LB_TRUSTED_PROXIES: '127.0.0.1',
     CODEX_LB_DASHBOARD_BOOTSTRAP_TOKEN: 'boot-token-for-tests',
@@ -177,7 +177,7 @@ describe('guessing', () => {
   })
 })
 
-describe('a change of the password', () => {
+describe('a change of the password', { timeout: 30_000 }, () => {
   it('ends the other sessions and what they watch', async () => {
     const clock = createManualClock(Date.now())
     const rig = await start({ app: { clock } })
@@ -199,7 +199,7 @@ describe('a change of the password', () => {
   })
 })
 
-describe('codex-lb reset-password', () => {
+describe('codex-lb reset-password', { timeout: 30_000 }, () => {
   it('takes password, second factor and sessions away while the server runs', async () => {
     const rig = await start()
     const me = await withPassword(rig)
@@ -223,7 +223,7 @@ describe('codex-lb reset-password', () => {
   })
 })
 
-describe('secrets', () => {
+describe('secrets', { timeout: 30_000 }, () => {
   it('stand neither in the log nor in any answer that does not have to carry them', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'codex-lb-log-'))
     const lines: string[] = []

@@ -34,7 +34,7 @@ afterEach(async () => {
   rig = null
 })
 
-describe('with a password set', () => {
+describe('with a password set', { timeout: 30_000 }, () => {
   let shared: Rig
   let routes: RouteSeen[]
   let me: Visitor
@@ -232,7 +232,7 @@ describe('with a password set', () => {
   })
 })
 
-describe('the cookie', () => {
+describe('the cookie', { timeout: 30_000 }, () => {
   it('is kept from scripts and other sites, and belongs to the whole server', async () => {
     const me = await withPassword(await start())
     const [value, ...attributes] = (me.setCookie ?? '').split('; ')
@@ -309,7 +309,7 @@ describe('the cookie', () => {
   })
 })
 
-describe('a page of another site', () => {
+describe('a page of another site', { timeout: 30_000 }, () => {
   it('cannot sign in, set a password or write, with or without the cookie', async () => {
     const me = await withPassword(await start())
     const from: Record<string, string>[] = [

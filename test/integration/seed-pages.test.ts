@@ -33,7 +33,7 @@ const importFile = (text: string) => {
   return call('/api/accounts/import', { method: 'POST', body: formData })
 }
 
-describe('the account page', () => {
+describe('the account page', { timeout: 30_000 }, () => {
   let accountId: string
 
   it('lists nothing at first', async () => {
@@ -120,7 +120,7 @@ describe('the account page', () => {
   })
 })
 
-describe('the dashboard page', () => {
+describe('the dashboard page', { timeout: 30_000 }, () => {
   it('shows the pool without any parameter', async () => {
     await importFile(JSON.stringify(rig.simulator.authJson('b@example.com')))
     const { status, body } = await get('/api/dashboard/overview')

@@ -56,7 +56,9 @@ afterEach(async () => {
 
 const someText = `event: note\ndata: "${'x'.repeat(64 * 1024)}"\n\n`
 
-it('a reader that does not read is dropped before it holds much, and the others go on', async () => {
+it('a reader that does not read is dropped before it holds much, and the others go on', {
+  timeout: 30_000,
+}, async () => {
   const good = await listen(url)
   const deaf = connect(Number(new URL(url).port), '127.0.0.1')
   deaf.on('error', () => {})
@@ -80,7 +82,7 @@ it('a reader that does not read is dropped before it holds much, and the others 
   good.close()
 })
 
-it('what is said after a stream was ended is lost without harm', async () => {
+it('what is said after a stream was ended is lost without harm', { timeout: 30_000 }, async () => {
   const good = await listen(url)
   await expect.poll(() => readers.size, { timeout: 10_000 }).toBe(1)
   const deaf = connect(Number(new URL(url).port), '127.0.0.1')

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Simulator } from '../../src/simulator/upstream.ts'
+import { jsonOf } from './simulator-client.ts'
 import type { RequestSeen } from './start.ts'
 
 /** The real program in a process of its own. */
@@ -80,7 +81,7 @@ export async function importInto(
 
 /** Every account as the program sees it. */
 export async function accountsOf({ url }: { url: string }): Promise<RequestSeen[]> {
-  return (await (await fetch(`${url}/api/accounts`)).json()).accounts
+  return (await jsonOf(await fetch(`${url}/api/accounts`))).accounts
 }
 
 /** The whole request log, newest first. */
@@ -89,7 +90,7 @@ export async function logOf({ url }: { url: string }): Promise<RequestSeen[]> {
   let cursor: string | null = null
   do {
     const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
-    const page = await (await fetch(`${url}/api/request-logs?limit=200${query}`)).json()
+    const page = await jsonOf(await fetch(`${url}/api/request-logs?limit=200${query}`))
     items.push(...page.items)
     cursor = page.nextCursor
   } while (cursor !== null)

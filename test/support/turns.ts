@@ -7,7 +7,7 @@ import type { RecordedRequest } from '../../src/simulator/http.ts'
 import type { Simulator } from '../../src/simulator/upstream.ts'
 import type { ManualClock } from './clock.ts'
 import { eventually } from './import-client.ts'
-import { eventsIn, type SimulatedEvent, turnBody } from './simulator-client.ts'
+import { eventsIn, jsonOf, type SimulatedEvent, turnBody } from './simulator-client.ts'
 import { type RequestSeen, type Rig, type RigOptions, startRig } from './start.ts'
 
 export const codexPath = '/backend-api/codex/responses'
@@ -153,8 +153,8 @@ async function nameTries(rig: Rig, request: RequestSeen | undefined): Promise<st
 }
 
 /** Letters by account id. */
-export async function namesOf(rig: { url: string }): Promise<Map<string, string>> {
-  const { accounts } = await (await fetch(`${rig.url}/api/accounts`)).json()
+async function namesOf(rig: { url: string }): Promise<Map<string, string>> {
+  const { accounts } = await jsonOf(await fetch(`${rig.url}/api/accounts`))
   return new Map(accounts.map(({ accountId, email }: RequestSeen) => [accountId, email.charAt(0)]))
 }
 
@@ -175,7 +175,7 @@ export function recordUpstream({ simulator }: Rig): { answers: () => string[]; s
   }
 }
 
-/** A refresh token that was taken may never come again; nor one whose fate nobody knows. */
+/** A refresh token that was taken may never come again. */
 export function expectNoTokenTwice({ refreshes }: Pick<Simulator, 'refreshes'>): void {
   const spent = new Set<string>()
   for (const { refreshToken, accepted, code } of refreshes) {

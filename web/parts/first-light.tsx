@@ -9,7 +9,7 @@ import { queries } from '../queries.ts'
 /** Did it work? A light that waits for a request and tells how far it has come. */
 export function FirstLight() {
   const nowMs = useNow()
-  const { data: latest } = useQuery(queries.latest())
+  const { data: latest = null } = useQuery(queries.latest())
   const log = useInfiniteQuery(queries.requests({}, 1))
   const accounts = useQuery(queries.accounts())
   const last = log.data?.pages[0]?.items[0]

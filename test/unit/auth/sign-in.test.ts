@@ -52,7 +52,7 @@ async function withTotp() {
   return { me, secret, recoveryCodes }
 }
 
-describe('before there is a password', () => {
+describe('before there is a password', { timeout: 30_000 }, () => {
   it('this machine is in, and others must bring the token', async () => {
     expect(await signIn.standing(caller())).toEqual({ kind: 'open' })
     expect(await signIn.standing(remote())).toEqual({ kind: 'stranger', needs: 'bootstrap' })
@@ -89,7 +89,7 @@ describe('before there is a password', () => {
   })
 })
 
-describe('a password', () => {
+describe('a password', { timeout: 30_000 }, () => {
   it('makes this machine a stranger too', async () => {
     const me = await withPassword()
     expect(await signIn.standing(caller())).toEqual({ kind: 'stranger', needs: 'password' })
@@ -189,7 +189,7 @@ describe('a password', () => {
   })
 })
 
-describe('a session', () => {
+describe('a session', { timeout: 30_000 }, () => {
   it('lasts seven days after its last use', async () => {
     const me = await withPassword()
     clock.advance(7 * day - 1)
@@ -246,7 +246,7 @@ describe('a session', () => {
   })
 })
 
-describe('the second factor', () => {
+describe('the second factor', { timeout: 30_000 }, () => {
   it('is set up by the session that was shown the secret, within ten minutes', async () => {
     const me = await withPassword()
     const other = caller((await signIn.logIn(caller(), password)).token)
