@@ -12,7 +12,7 @@ const dayTime = new Intl.DateTimeFormat('en', {
 })
 const dayOnly = new Intl.DateTimeFormat('en', { weekday: 'short' })
 const dateOnly = new Intl.DateTimeFormat('en', { dateStyle: 'medium' })
-const fullTime = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'long', hourCycle: 'h23' })
+const fullTime = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'long', hourCycle: 'h23' })
 
 const dayMs = 86_400_000
 
@@ -37,9 +37,9 @@ export function rate(value: number): string {
   return value === 0 || value >= 10 ? percent(value) : `${value.toFixed(1)} %`
 }
 
-/** "$0.31", "$96"; what is less than a cent says so. */
+/** "$0.31", "$96"; less than a cent with the figures that matter. */
 export function money(usd: number): string {
-  if (usd > 0 && usd < 0.01) return '< $0.01'
+  if (usd > 0 && usd < 0.01) return `$${Math.max(usd, 0.000_01).toFixed(usd < 0.001 ? 5 : 4)}`
   return `$${usd < 10 ? usd.toFixed(2) : whole(Math.round(usd))}`
 }
 

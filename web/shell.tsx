@@ -28,7 +28,7 @@ export function Shell({ demo, version, children }: ShellProps) {
         <Navigation />
         <SideEnd version={version} />
       </header>
-      <div>
+      <div className="content">
         {demo && <DemoBand />}
         <main id="main" tabIndex={-1}>
           {children}
@@ -41,9 +41,9 @@ export function Shell({ demo, version, children }: ShellProps) {
 
 export function DemoBand() {
   return (
-    <p className="demo-band" role="note">
+    <aside className="demo-band" aria-label={t('shell.demoLabel')}>
       {t('shell.demo')}
-    </p>
+    </aside>
   )
 }
 

@@ -3,7 +3,7 @@ import type { AccountView } from '../../src/contract/accounts.ts'
 import { t } from '../messages/index.ts'
 import { AccountList } from '../parts/account-list.tsx'
 import { AddAccounts } from '../parts/add-accounts.tsx'
-import { canServe } from '../parts/standing.ts'
+import { serveSentence } from '../parts/standing.ts'
 import { queries } from '../queries.ts'
 import { Page, Section } from '../ui/page.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
@@ -30,5 +30,5 @@ export function AccountsPage() {
 function sentence(accounts: readonly AccountView[] | undefined): string {
   if (accounts === undefined) return t('page.accounts')
   if (accounts.length === 0) return t('accounts.first')
-  return t('overview.canServe', { fit: accounts.filter(canServe).length, count: accounts.length })
+  return serveSentence(accounts)
 }

@@ -8,7 +8,7 @@ import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
 import { AccountList } from '../parts/account-list.tsx'
 import { RequestTable } from '../parts/request-table.tsx'
-import { canServe, needsPerson } from '../parts/standing.ts'
+import { canServe, needsPerson, serveSentence } from '../parts/standing.ts'
 import { queries } from '../queries.ts'
 import { Page, Section } from '../ui/page.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
@@ -102,7 +102,10 @@ function poolSentence(overview: Overview | undefined, accounts: AccountView[] | 
     const [soonest] = accounts.flatMap(({ blocked }) => blocked?.until ?? []).sort()
     return soonest === undefined ? t('pool.nobody') : t('pool.empty', { time: when(soonest, nowMs) })
   }
-  const tightest = overview.windows.toSorted((a, b) => a.remainingPercent - b.remainingPercent)[0]
+  // A window that few accounts have says little of the pool.
+  const most = Math.max(...overview.windows.map((window) => window.accounts))
+  const telling = overview.windows.filter((window) => window.accounts * 2 > most)
+  const tightest = telling.toSorted((a, b) => a.remainingPercent - b.remainingPercent)[0]
   if (tightest === undefined) return t('pool.unknown')
   const left = { percent: percent(tightest.remainingPercent), window: t(`pool.window.${tightest.kind}`) }
   const { nextResetAt } = tightest
@@ -111,9 +114,8 @@ function poolSentence(overview: Overview | undefined, accounts: AccountView[] | 
 }
 
 function accountsSentence(accounts: readonly AccountView[]): string {
-  const fit = accounts.filter(canServe).length
   const needy = accounts.filter(needsPerson).length
-  const serve = t('overview.canServe', { fit, count: accounts.length })
+  const serve = serveSentence(accounts)
   return needy === 0 ? serve : `${serve} ${t('overview.needy', { count: needy })}`
 }
 

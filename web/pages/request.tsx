@@ -17,15 +17,10 @@ export function RequestDrawer() {
   const request = useQuery(queries.request(requestId))
   const close = () => void navigate({ to: '/requests', search })
   return (
-    <Dialog title={t('request.title')} className="drawer" onClose={close}>
+    <Dialog title={t('request.title')} isDrawer onClose={close}>
       <Loaded query={request} what={t('what.request')}>
         {(data) => <Detail request={data} />}
       </Loaded>
-      <div>
-        <button type="button" onClick={close}>
-          {t('action.close')}
-        </button>
-      </div>
     </Dialog>
   )
 }

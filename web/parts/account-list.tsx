@@ -38,7 +38,7 @@ function AccountRow({ account, nowMs, isStrip }: { account: AccountView; nowMs: 
       </div>
       <Windows account={account} nowMs={nowMs} />
       {isStrip ? (
-        <p className="small number actions">{t('account.running', { count: inFlight })}</p>
+        <p className="small number actions">{inFlight > 0 && t('account.running', { count: inFlight })}</p>
       ) : (
         <AccountActions account={account} />
       )}

@@ -61,6 +61,13 @@ export function canServe({ status, blocked }: AccountView): boolean {
   return status === 'active' && blocked === null
 }
 
+/** "4 of 5 accounts can serve now." */
+export function serveSentence(accounts: readonly AccountView[]): string {
+  const fit = accounts.filter(canServe).length
+  if (fit === accounts.length) return t('pool.all', { count: fit })
+  return t('pool.some', { fit: fit === 0 ? t('pool.none') : fit, count: accounts.length })
+}
+
 /** Only a person can bring it back. */
 export function needsPerson({ status }: AccountView): boolean {
   return status === 'reauth_required' || status === 'deactivated'

@@ -3,13 +3,14 @@ import { t } from '../messages/index.ts'
 
 type DialogProps = {
   title: string
-  className?: string
+  /** At the side of the page, with a button that closes it. */
+  isDrawer?: boolean
   children: ReactNode
   onClose: () => void
 }
 
 /** Holds the focus until it is closed; Escape closes it, and so does a press beside it. */
-export function Dialog({ title, className = '', children, onClose }: DialogProps) {
+export function Dialog({ title, isDrawer = false, children, onClose }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   useEffect(() => {
@@ -21,7 +22,7 @@ export function Dialog({ title, className = '', children, onClose }: DialogProps
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Escape and the close button.
     <dialog
       ref={dialog}
-      className={className}
+      className={isDrawer ? 'drawer' : ''}
       aria-labelledby={titleId}
       onCancel={(event) => {
         event.preventDefault()
@@ -32,7 +33,14 @@ export function Dialog({ title, className = '', children, onClose }: DialogProps
       }}
     >
       <div className="stack">
-        <h2 id={titleId}>{title}</h2>
+        <div className="row between">
+          <h2 id={titleId}>{title}</h2>
+          {isDrawer && (
+            <button type="button" onClick={onClose}>
+              {t('action.close')}
+            </button>
+          )}
+        </div>
         {children}
       </div>
     </dialog>
