@@ -61,6 +61,8 @@ export function createServer({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    // Closing waits for open answers; the drain time bounds it, not the framework.
+    pluginTimeout: 0,
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply, clock, log),
   })
   void app.register(cookie)

@@ -49,6 +49,8 @@ const nearEndMs = 30_000
 /** Another process that has marked a refresh gets this long to finish it. */
 const otherRefreshMs = 30_000
 const pollMs = 250
+/** A request waits this long for it, then another account may serve. */
+const patienceMs = 3_000
 /** After a passing failure no new try for this long. */
 const restMs = 5_000
 const storeTries = 5
@@ -136,12 +138,14 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
 
   /** Somebody else marked this refresh: another process that will finish, or one that died in the middle. */
   const afterOther = async (id: string, version: number): Promise<Credential> => {
+    const patienceEndsMs = clock.now() + patienceMs
     for (;;) {
       const now = await reload(id)
       if (now.version !== version) return now
       if (now.refreshStartedAtMs === null) throw new TokenError('later', 'refresh_failed_elsewhere')
       if (now.refreshStartedAtMs + otherRefreshMs <= clock.now())
         throw new TokenError('reauth_required', 'refresh_interrupted')
+      if (clock.now() >= patienceEndsMs) throw new TokenError('later', 'refresh_elsewhere')
       await pause(clock, pollMs, neverAborted)
     }
   }

@@ -8,6 +8,7 @@ import {
   AccountReactivated,
   AccountTrends,
   ImportAnswer,
+  ImportForm,
 } from '../contract/accounts.ts'
 import { dayMs } from '../domain/quota.ts'
 import { AppError } from '../errors.ts'
@@ -45,6 +46,8 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         path: '/api/accounts/import',
         access,
         summary: 'Import auth.json files (multipart, field auth_json or files)',
+        body: ImportForm,
+        bodyType: 'multipart/form-data',
         answer: ImportAnswer,
         bodyBytes: maxImportBytes,
         deadlineMs: importDeadlineMs,

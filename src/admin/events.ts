@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { LiveEvents } from '../contract/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { iso } from './account-views.ts'
 import { eventText, type LiveFeed, type Sent } from './live.ts'
@@ -75,7 +76,8 @@ export function eventRoutes({ feed, clock, version, demo, stopping, checkSession
         path: '/api/events',
         access: 'session',
         summary: 'What happens, as it happens (server-sent events)',
-        answer: z.null(),
+        answer: z.object(LiveEvents).partial().describe('One event: its name, and its data.'),
+        answerType: 'text/event-stream',
       },
       async ({ request, reply }) => {
         for (const reader of readers) {
@@ -86,7 +88,8 @@ export function eventRoutes({ feed, clock, version, demo, stopping, checkSession
         const given = request.headers['last-event-id']
         reply.hijack()
         open(reply.raw, typeof given === 'string' && /^\d{1,16}$/.test(given) ? Number(given) : null, request)
-        return null
+        // The stream is ours from here; there is nothing left to answer.
+        return {}
       },
     ),
   ]

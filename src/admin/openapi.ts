@@ -34,15 +34,26 @@ export function openApiRoutes(routes: readonly AnyRoute[], version: string): Any
   return [self]
 }
 
-function operationOf({ summary, access, params, query, body, answer }: AnyRoute): object {
+function operationOf(one: AnyRoute): object {
+  const { summary, access, params, query, body, answer, bodyType, answerType } = one
   const parameters = [...parametersOf(params, 'path'), ...parametersOf(query, 'query')]
   return {
     summary,
     ...(access === 'session' ? { security: [{ session: [] }] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body === undefined ? {} : { requestBody: { required: true, content: json(schemaOf(body, 'input')) } }),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { [bodyType ?? 'application/json']: { schema: schemaOf(body, 'input') } },
+          },
+        }),
     responses: {
-      200: { description: 'Done', content: json(schemaOf(answer, 'output')) },
+      200: {
+        description: 'Done',
+        content: { [answerType ?? 'application/json']: { schema: schemaOf(answer, 'output') } },
+      },
       default: { description: 'Refused', content: json({ $ref: '#/components/schemas/Error' }) },
     },
   }

@@ -27,8 +27,10 @@ export type ApiRoute<P = unknown, Q = unknown, B = unknown, A = unknown> = {
   params?: P
   query?: Q
   body?: B
-  /** The shape of the answer; null for an answer that is no JSON. */
   answer: A
+  /** Where they are not JSON: what comes in (described by `body`, read by the handler), and what goes out. */
+  bodyType?: 'multipart/form-data'
+  answerType?: 'text/event-stream'
   bodyBytes?: number
   deadlineMs?: number
 }
@@ -45,10 +47,13 @@ export function route<P, Q, B, A>(
 
 /** Puts endpoints on the server. What does not fit a schema is a 400 that names the fields. */
 export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[]): void {
-  for (const { method, path, access, params, query, body, bodyBytes, deadlineMs, handle } of routes) {
+  for (const one of routes) {
+    const { method, path, access, params, query, body, bodyBytes, deadlineMs, bodyType, answerType, handle } = one
     app.route({
       method,
       url: path,
+      // A stream has no end that its headers could tell of.
+      exposeHeadRoute: answerType === undefined,
       config: { access },
       ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
       ...(deadlineMs === undefined ? {} : { handlerTimeout: deadlineMs }),
@@ -58,7 +63,7 @@ export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[]): vo
         return handle({
           params: parse(params, request.params),
           query: parse(query, request.query),
-          body: parse(body, body === undefined ? undefined : bodyOf(request)),
+          body: body === undefined || bodyType ? undefined : parse(body, bodyOf(request)),
           request,
           reply,
         })

@@ -5,16 +5,15 @@ import type { Clock } from '../lib/clock.ts'
 /** Limits guesses, per guesser and altogether. A guesser is an address and the kind of secret that it guesses at. */
 export type Attempts = {
   /** Counts one guess. @throws AppError `too_many_attempts` with the seconds to wait */
-  count(guesser: string): void
+  count(guesser: string, isLocal: boolean): void
   /** A right guess clears its guesser. Who knows one secret gets no more guesses at another. */
   forgive(guesser: string): void
 }
 
 const perGuesser = 8
-/** A guesser with many addresses meets this one. */
+/** A guesser with many addresses meets this one. Whoever sits at this machine is not held up by strangers. */
 const altogether = 60
 const windowMs = 60_000
-const everybody = ''
 
 export function createAttempts(clock: Clock): Attempts {
   const guesses = new LRUCache<string, number[]>({ max: 10_000 })
@@ -28,7 +27,8 @@ export function createAttempts(clock: Clock): Attempts {
     throw new AppError('too_many_attempts', { message, retryAfterSeconds })
   }
   return {
-    count(guesser) {
+    count(guesser, isLocal) {
+      const everybody = isLocal ? 'here' : 'elsewhere'
       check(guesser, perGuesser)
       check(everybody, altogether)
       for (const key of [guesser, everybody]) guesses.set(key, [...recent(key), clock.now()])

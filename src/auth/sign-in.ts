@@ -114,14 +114,14 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
     const state = await store.signIn.state()
     if (state.passwordHash === null) throw new AppError('password_not_configured')
     const guesser = `password ${caller.address}`
-    attempts.count(guesser)
+    attempts.count(guesser, caller.isLocal)
     if (!(await checkPassword(password, state.passwordHash))) throw new AppError('invalid_credentials')
     attempts.forgive(guesser)
     return state
   }
   const codeIs = async (caller: Caller, secret: Secret | null, code: string): Promise<void> => {
     const guesser = `code ${caller.address}`
-    attempts.count(guesser)
+    attempts.count(guesser, caller.isLocal)
     const step = secret && (await totpStep(secret, code.trim(), clock.now()))
     const fits =
       step === null
@@ -136,7 +136,7 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
     state: () => store.signIn.state(),
     async setFirstPassword(caller, password, bootstrapToken) {
       if (!caller.isLocal) {
-        attempts.count(`token ${caller.address}`)
+        attempts.count(`token ${caller.address}`, caller.isLocal)
         const { bootstrapHash } = await store.signIn.state()
         const fits = bootstrapHash !== null && equalInConstantTime(fingerprint(bootstrapToken ?? ''), bootstrapHash)
         if (!fits) throw new AppError('invalid_bootstrap_token')
@@ -180,20 +180,20 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
       const offer = offered.get(idHash)
       if (!offer || offer.untilMs <= clock.now()) throw new AppError('invalid_totp_setup')
       const guesser = `code ${caller.address}`
-      attempts.count(guesser)
+      attempts.count(guesser, caller.isLocal)
       const step = await totpStep(offer.secret, code.trim(), clock.now())
       if (step === null) throw new AppError('invalid_totp_code')
       attempts.forgive(guesser)
       const codes = newRecoveryCodes()
-      await store.signIn.setTotp({ secret: offer.secret, step, recoveryHashes: codes.map(recoveryHash) })
-      await store.sessions.endAll(idHash)
+      const recoveryHashes = codes.map(recoveryHash)
+      await store.signIn.setTotp({ secret: offer.secret, step, recoveryHashes }, idHash)
       offered.delete(idHash)
       return codes
     },
     async disableTotp(caller, code) {
       await signedIn(caller)
       await codeIs(caller, (await store.signIn.state()).totpSecret, code)
-      await store.signIn.setTotp(null)
+      await store.signIn.clearTotp()
     },
     async logOut({ token }) {
       if (token !== null) await store.sessions.end(fingerprint(token))

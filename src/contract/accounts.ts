@@ -59,6 +59,9 @@ export type AccountView = z.infer<typeof AccountView>
 export const AccountList = z.object({ accounts: z.array(AccountView) })
 export type AccountList = z.infer<typeof AccountList>
 
+/** Files of an upload: one field or the other, each as often as there are files. */
+export const ImportForm = z.object({ auth_json: z.array(z.file()).optional(), files: z.array(z.file()).optional() })
+
 /** What became of one account in an imported file. */
 export const ImportItem = z.object({
   file: z.string(),

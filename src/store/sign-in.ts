@@ -61,16 +61,19 @@ export function createSignIn(t: Tables, unit: Unit, vault: Vault): Store['signIn
         await tx.delete(recoveryCodes)
         await tx.delete(sessions)
       }),
-    setTotp(totp) {
-      const columns = totp
-        ? { totpSecret: vault.seal(totp.secret, rowIdentity), totpLastStep: totp.step }
-        : { totpSecret: null }
+    setTotp({ secret, step, recoveryHashes }, keptIdHash) {
+      const columns = { totpSecret: vault.seal(secret, rowIdentity), totpLastStep: step }
       return change('signIn.setTotp', columns, async (tx) => {
         await tx.delete(recoveryCodes)
-        const rows = totp?.recoveryHashes.map((hash) => ({ hash })) ?? []
-        if (rows.length > 0) await tx.insert(recoveryCodes).values(rows)
+        if (recoveryHashes.length > 0) await tx.insert(recoveryCodes).values(recoveryHashes.map((hash) => ({ hash })))
+        await tx.delete(sessions).where(ne(sessions.idHash, keptIdHash))
       })
     },
+    clearTotp: () =>
+      change('signIn.clearTotp', { totpSecret: null }, async (tx) => {
+        await tx.delete(recoveryCodes)
+        await tx.delete(sessions).where(eq(sessions.level, 'password'))
+      }),
     takeTotpStep: (step) =>
       unit('signIn.takeTotpStep', async (tx) => {
         const taken = await tx

@@ -146,8 +146,13 @@ export type Store = {
     changePassword(hash: string, keptIdHash: string): Promise<void>
     /** Takes away password, second factor and recovery codes, and ends every session. */
     clear(): Promise<void>
-    /** Replaces the second factor and its recovery codes; null takes both away. */
-    setTotp(totp: { secret: Secret; step: number; recoveryHashes: readonly string[] } | null): Promise<void>
+    /** Replaces the second factor and its recovery codes, and ends every session but the one that is kept. */
+    setTotp(
+      totp: { secret: Secret; step: number; recoveryHashes: readonly string[] },
+      keptIdHash: string,
+    ): Promise<void>
+    /** Takes the second factor and its codes away; sessions that still owe a code end. */
+    clearTotp(): Promise<void>
     /** True once for each step, and never again for it or an earlier one: a code cannot be used twice. */
     takeTotpStep(step: number): Promise<boolean>
     /** True once for each code. */

@@ -4,7 +4,16 @@ import { Secret } from '../../src/lib/secrets.ts'
 import { onEveryEngine } from './suite.ts'
 
 function session(idHash: string, given: Partial<Session> = {}): Session {
-  return { idHash, level: 'full', createdAtMs: 1, lastSeenAtMs: 1, expiresAtMs: 100, userAgent: null, address: null, ...given }
+  return {
+    idHash,
+    level: 'full',
+    createdAtMs: 1,
+    lastSeenAtMs: 1,
+    expiresAtMs: 100,
+    userAgent: null,
+    address: null,
+    ...given,
+  }
 }
 
 describe('the sign-in of the dashboard', () => {
@@ -20,8 +29,10 @@ describe('the sign-in of the dashboard', () => {
     })
 
     it('keeps the second factor sealed, and lets each step and each recovery code pass once', async () => {
-      const { signIn } = context.store
-      await signIn.setTotp({ secret: new Secret('SEED'), step: 10, recoveryHashes: ['x', 'y'] })
+      const { signIn, sessions } = context.store
+      for (const id of ['mine', 'other']) await sessions.add(session(id))
+      await signIn.setTotp({ secret: new Secret('SEED'), step: 10, recoveryHashes: ['x', 'y'] }, 'mine')
+      expect((await sessions.list(1)).map(({ idHash }) => idHash)).toEqual(['mine'])
       const state = await signIn.state()
       expect(state.totpSecret?.reveal()).toBe('SEED')
       expect(state.recoveryCodesLeft).toBe(2)
@@ -30,7 +41,9 @@ describe('the sign-in of the dashboard', () => {
       expect(taken.toSorted()).toEqual([false, true])
       expect(await signIn.takeTotpStep(9)).toBe(false)
       expect([await signIn.takeRecoveryCode('x'), await signIn.takeRecoveryCode('x')]).toEqual([true, false])
-      await signIn.setTotp(null)
+      await sessions.add(session('owing', { level: 'password' }))
+      await signIn.clearTotp()
+      expect((await sessions.list(1)).map(({ idHash }) => idHash)).toEqual(['mine'])
       expect(await signIn.state()).toMatchObject({ totpSecret: null, recoveryCodesLeft: 0 })
     })
 

@@ -29,7 +29,7 @@ function Detail({ request }: { request: RequestView }) {
   const nameOf = useAccountNames()
   const decision = decisionOf(request.decision)
   return (
-    <div className="stack wide">
+    <div className="stack roomy">
       <div className="stack">
         <p className="row">
           <Outcome status={request.status} httpStatus={request.httpStatus} />

@@ -31,7 +31,11 @@ export function QuotaMeter({ name, value, leftPercent, tooltip, children }: Mete
       <div>
         <span className="quiet">{name}</span> <b>{value}</b>
       </div>
-      <meter className={tone} min={0} max={100} value={leftPercent} aria-label={name} aria-valuetext={value} />
+      <meter className="hidden" min={0} max={100} value={leftPercent} aria-label={name} aria-valuetext={value} />
+      {/* Browsers draw their own meters each in their own way. */}
+      <svg className={`gauge ${tone}`} aria-hidden="true">
+        <rect width={`${leftPercent}%`} height="6" />
+      </svg>
       <div className="small">{children}</div>
     </div>
   )

@@ -274,9 +274,17 @@ describe('a refresh that another process has begun', () => {
     expect(sent).toEqual([])
   })
 
-  it('and never ended is not repeated: the token may be spent', async () => {
+  it('and takes long does not hold a request up: another account may serve meanwhile', async () => {
     const { asked } = await ask()
-    expect(await outcome(asked)).toBe('reauth_required: refresh_interrupted')
+    expect(await outcome(asked)).toBe('later: refresh_elsewhere')
+    expect(sent).toEqual([])
+  })
+
+  it('and never ended is not repeated: the token may be spent', async () => {
+    const { id, asked } = await ask()
+    await outcome(asked)
+    clock.advance(30_000)
+    expect(await outcome(make().current(id))).toBe('reauth_required: refresh_interrupted')
     expect(sent).toEqual([])
   })
 })

@@ -9,7 +9,7 @@ function start() {
   /** Null when the guess may be made, else the seconds to wait. */
   const guess = (guesser: string): number | null => {
     try {
-      attempts.count(guesser)
+      attempts.count(guesser, false)
       return null
     } catch (error) {
       if (error instanceof AppError && error.code === 'too_many_attempts') return error.details.retryAfterSeconds ?? 0
