@@ -108,8 +108,19 @@ export function readConfig(env: Env, cwd: string, isTerminal = false): { config:
         ),
       isTerminal,
     ),
-    warnings: unknown.map((name) => `${name} is not known and was ignored; did you mean ${closest(name, knownNames)}?`),
+    warnings: [
+      ...unknown.map((name) => `${name} is not known and was ignored; did you mean ${closest(name, knownNames)}?`),
+      ...notOffered(parsed.data),
+    ],
   }
+}
+
+/** Values that have a meaning, but not in this version: nobody may believe that they are in force. */
+function notOffered({ CODEX_LB_DASHBOARD_AUTH_MODE: mode }: z.output<typeof variables>): string[] {
+  if (mode === 'standard') return []
+  return [
+    `CODEX_LB_DASHBOARD_AUTH_MODE: "${mode}" is not offered by this version; the dashboard signs in as with "standard".`,
+  ]
 }
 
 function configOf(given: z.output<typeof variables>, absolute: (text: string) => string, isTerminal: boolean): Config {

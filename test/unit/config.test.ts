@@ -231,3 +231,10 @@ describe('the .env files', () => {
     expect(warnings).toEqual([expect.stringContaining('CODEX_LB_DRAIN_SECONDS')])
   })
 })
+
+describe('a sign-in mode that this version does not offer', () => {
+  it('is told, so that nobody believes it is in force', () => {
+    const { warnings } = readConfig({ CODEX_LB_DASHBOARD_AUTH_MODE: 'disabled' }, '/nonexistent')
+    expect(warnings).toEqual([expect.stringMatching(/CODEX_LB_DASHBOARD_AUTH_MODE.*"disabled" is not offered/)])
+  })
+})

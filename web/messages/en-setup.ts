@@ -111,6 +111,7 @@ export const enSetup = {
   'totp.disable': 'Switch off',
   'totp.off': 'Two-factor sign-in is off',
   'sessions.title': 'Signed-in browsers',
+  'sessions.table': 'Browsers that are signed in',
   'sessions.browser': 'Browser',
   'sessions.this': 'This one:',
   'sessions.unknown': 'Unknown',

@@ -30,7 +30,7 @@ export function Sessions() {
       {({ items }) => (
         <div className="stack">
           <Table
-            label={t('sessions.title')}
+            label={t('sessions.table')}
             rows={items}
             keyOf={({ id }) => id}
             columns={[

@@ -54,6 +54,10 @@ export function Field({ name, label, hint, error, ...input }: FieldProps) {
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
+      {input.autoComplete === 'current-password' && (
+        // There are no user names here, but password managers file by one.
+        <input type="text" name="username" autoComplete="username" defaultValue="codex-lb" hidden />
+      )}
       <input
         id={id}
         name={name}
