@@ -6,6 +6,8 @@ if (Number.parseInt(node, 10) < 24) {
   process.stderr.write(`codex-lb needs Node.js 24 or newer; this is ${node}. See https://nodejs.org/en/download\n`)
   process.exitCode = 1
 } else {
+  const { loadDrizzleAsCommonJs } = await import('./modules.ts')
+  loadDrizzleAsCommonJs()
   const { runCommandLine } = await import('./commands/command-line.ts')
   process.exitCode = await runCommandLine(process.argv.slice(2), {
     env: process.env,

@@ -2,7 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import { App, Missing } from './app.tsx'
 
 /** The filters of the request log, as they stand in the address. */
-export type RequestSearch = { status?: string; account?: string; model?: string; since?: string; q?: string }
+type RequestSearch = { status?: string; account?: string; model?: string; since?: string; q?: string }
 
 const searchNames = ['status', 'account', 'model', 'since', 'q'] as const
 

@@ -7,10 +7,20 @@ import type { Store } from '../store/store.ts'
 import { isNativeCodex } from '../upstream/headers.ts'
 import type { Turn } from './turn.ts'
 
-export type Recorder = WriteBehind<RequestRecord>
+export type Recorder = WriteBehind<RequestRecord> & {
+  /** A new id. Ids sort by the order in which they were given, so that requests of one millisecond keep theirs. */
+  newId(): string
+}
 
 export function createRecorder(store: Store, clock: Clock, onError: (error: unknown) => void): Recorder {
-  return createWriteBehind<RequestRecord>({ clock, onError, write: (records) => store.requests.add(records) })
+  let last = 0
+  return {
+    ...createWriteBehind<RequestRecord>({ clock, onError, write: (records) => store.requests.add(records) }),
+    newId() {
+      last = Math.max(clock.now() * 1000, last + 1)
+      return randomId(`req_${last.toString(36).padStart(11, '0')}`)
+    },
+  }
 }
 
 /** How a request ended, as the client met it. */
@@ -35,7 +45,7 @@ export type Recorded = Pick<Turn, 'headers' | 'route' | 'startedAtMs' | 'attempt
   ask: Ask | null
 }
 
-export function recordOf(request: Recorded, result: Result, nowMs: number): RequestRecord {
+export function recordOf(id: string, request: Recorded, result: Result, nowMs: number): RequestRecord {
   const { ask, decision, requestId, attempts, startedAtMs, route } = request
   const { response, ...ending } = result
   const answered = fieldsOf(response)
@@ -43,7 +53,7 @@ export function recordOf(request: Recorded, result: Result, nowMs: number): Requ
   // The tier that was served counts; it may differ from the one that was asked for.
   const serviceTier = typeof answered.service_tier === 'string' ? answered.service_tier : (ask?.serviceTier ?? null)
   return {
-    id: randomId('req_'),
+    id,
     requestId,
     atMs: startedAtMs,
     route,

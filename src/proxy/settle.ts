@@ -101,7 +101,7 @@ function record(turn: Turn, deps: SettleDeps, result: Result): void {
 }
 
 function write(request: Recorded, { recorder, clock, log, live }: SettleDeps, result: Result): void {
-  const row = recordOf(request, result, clock.now())
+  const row = recordOf(recorder.newId(), request, result, clock.now())
   recorder.push(row)
   live.emit({ kind: 'request_ended', record: row })
   const { requestId, accountId, status, errorCode, totalMs, firstTokenMs } = row

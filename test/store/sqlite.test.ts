@@ -130,7 +130,7 @@ describe('migrations', () => {
     await oldDatabase()
     await open()
     const copies = await readdir(join(folder.path, 'backups'))
-    expect(copies).toEqual(['codex-lb-20260203-040506-before-0000_initial.db'])
+    expect(copies).toEqual(['codex-lb-20260203-040506-before-0001_sign_in.db'])
     const copy = join(folder.path, 'backups', copies[0] ?? '')
     expect(await modeOf(copy)).toBe(0o600)
     const raw = new Database(copy, { readonly: true })

@@ -12,7 +12,11 @@ export function AddAccounts() {
   const client = useQueryClient()
   const upload = useMutation({
     mutationFn: api.importFiles,
-    onSettled: () => client.invalidateQueries({ queryKey: ['accounts'] }),
+    onSettled() {
+      // New accounts may bring new models.
+      void client.invalidateQueries({ queryKey: ['models'] })
+      return client.invalidateQueries({ queryKey: ['accounts'] })
+    },
   })
   const take = (files: FileList | null | undefined) => {
     if (files && files.length > 0) upload.mutate([...files])

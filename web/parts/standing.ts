@@ -4,7 +4,7 @@ import { t } from '../messages/index.ts'
 import type { IconName } from '../ui/icon.tsx'
 import type { Tone } from '../ui/status.tsx'
 
-export type Word = 'ready' | 'low' | 'cooling' | 'used_up' | 'paused' | 'sign_in_again' | 'closed' | 'unknown'
+type Word = 'ready' | 'low' | 'cooling' | 'used_up' | 'paused' | 'sign_in_again' | 'closed' | 'unknown'
 
 /** What the router would do with an account now: a word, a sentence, and until when. */
 export type Standing = { word: Word; label: string; tone: Tone; icon: IconName; why: string; until: string | null }

@@ -3,7 +3,7 @@ import { clock } from '../format.ts'
 import { t } from '../messages/index.ts'
 
 /** As much of an answer as the states need to know. */
-export type Answer<T> = {
+type Answer<T> = {
   data: T | undefined
   error: Error | null
   dataUpdatedAt: number
@@ -38,7 +38,7 @@ export function Loaded<T>({ query, what, children }: LoadedProps<T>) {
   )
 }
 
-export function Loading({ what }: { what: string }) {
+function Loading({ what }: { what: string }) {
   return (
     <div className="skeleton" role="status">
       <span className="hidden">{t('state.loading', { what })}</span>

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Decision } from '../../../src/balancer/choose.ts'
-import { type Recorded, type Result, recordOf } from '../../../src/proxy/recorder.ts'
+import { createRecorder, type Recorded, type Result, recordOf } from '../../../src/proxy/recorder.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { nowMs } from '../../support/accounts.ts'
+import { createManualClock } from '../../support/clock.ts'
 
 const attempts = [{ accountId: 'acc_1', verdict: 'relay', code: null, status: 200, atMs: nowMs }]
 const recorded: Recorded = {
@@ -40,12 +42,12 @@ const result: Result = {
   response: { id: 'resp_1', usage },
 }
 const record = (request: Partial<Recorded> = {}, response: unknown = result.response) =>
-  recordOf({ ...recorded, ...request }, { ...result, response }, nowMs)
+  recordOf('req_line', { ...recorded, ...request }, { ...result, response }, nowMs)
 
 describe('the record of a request', () => {
   it('holds who asked, who served, what it took and what it cost, and no word of what was said', () => {
     const { id, ...rest } = record({}, { id: 'resp_1', usage, instructions: 'secret', output: [{ text: 'secret' }] })
-    expect(id).toMatch(/^req_[0-9a-f]{32}$/)
+    expect(id).toBe('req_line')
     expect(rest).toEqual({
       requestId: 'req_1',
       atMs: nowMs - 900,
@@ -73,8 +75,15 @@ describe('the record of a request', () => {
     })
   })
 
-  it('has an id of its own each time: a client may use its own twice', () => {
-    expect(record().id).not.toBe(record().id)
+  it('gets an id that sorts by the order of the requests, also within one millisecond', () => {
+    const clock = createManualClock(nowMs)
+    // No request is pushed, so no store is asked.
+    const recorder = createRecorder({} as Store, clock, () => {})
+    const ids = Array.from({ length: 50 }, () => recorder.newId())
+    clock.advance(1)
+    ids.push(recorder.newId())
+    expect(ids.toSorted()).toEqual(ids)
+    expect(new Set(ids).size).toBe(51)
   })
 
   it('is billed by the tier that served, where the upstream says so', () => {
