@@ -28,7 +28,7 @@ const Sums = {
 }
 
 /** How much of the pool's windows is left, weighted by the size of each account's plan. */
-export const PoolWindowView = z.object({
+const PoolWindowView = z.object({
   kind: z.enum(windowKinds),
   remainingPercent: percent,
   /** When the first part of it comes back. */

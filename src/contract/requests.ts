@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { moment, oneOrMore } from './common.ts'
 
-export const requestStatuses = ['success', 'error', 'cancelled'] as const
+const requestStatuses = ['success', 'error', 'cancelled'] as const
 
 export const RequestLogQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),

@@ -25,7 +25,7 @@ export type Rig = {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-export type AccountSeen = Record<string, any>
+type AccountSeen = Record<string, any>
 // biome-ignore lint/suspicious/noExplicitAny: the same.
 export type RequestSeen = Record<string, any>
 
@@ -38,7 +38,7 @@ export type RigOptions = {
   importAll?: boolean
 }
 
-export const threeAccounts: SimulatedAccountOptions[] = [
+const threeAccounts: SimulatedAccountOptions[] = [
   { email: 'a@example.com', plan: 'plus' },
   { email: 'b@example.com', plan: 'plus' },
   { email: 'c@example.com', plan: 'plus' },
