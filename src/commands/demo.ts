@@ -2,25 +2,36 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startApp } from '../app.ts'
-import { readConfig } from '../config.ts'
+import { openConfiguredStore } from '../app-store.ts'
+import { type Config, readConfig } from '../config.ts'
 import { pause, systemClock } from '../lib/clock.ts'
 import { createLog } from '../log.ts'
 import type { SimulatedAccountOptions } from '../simulator/accounts.ts'
-import { startSimulator } from '../simulator/upstream.ts'
+import { type Simulator, startSimulator } from '../simulator/upstream.ts'
 import type { Call, ExitCode } from './command.ts'
+import { demoRequests, demoSamples } from './demo-history.ts'
 import { stopSignal } from './serve.ts'
 
-/** A pool with something to see on it: different plans, different levels, one that is nearly out. */
+/** A pool with something to see on it: different plans and levels, one nearly out, one paused, one signed out. */
 const accounts: SimulatedAccountOptions[] = [
-  { email: 'ada@demo.example', plan: 'pro', shortUsedPercent: 12, weeklyUsedPercent: 31 },
-  { email: 'grace@demo.example', plan: 'plus', shortUsedPercent: 64, weeklyUsedPercent: 48 },
-  { email: 'edsger@demo.example', plan: 'plus', shortUsedPercent: 97, weeklyUsedPercent: 71 },
-  { email: 'barbara@demo.example', plan: 'team', shortUsedPercent: 35, weeklyUsedPercent: 20 },
-  { email: 'linus@demo.example', plan: 'free', monthlyUsedPercent: 42 },
+  { email: 'ada@demo.example', plan: 'pro', shortUsedPercent: 12, weeklyUsedPercent: 31, ...resets(3.2, 4.1) },
+  { email: 'grace@demo.example', plan: 'plus', shortUsedPercent: 64, weeklyUsedPercent: 48, ...resets(1.4, 2.6) },
+  { email: 'edsger@demo.example', plan: 'plus', shortUsedPercent: 97, weeklyUsedPercent: 71, ...resets(0.7, 1.2) },
+  { email: 'barbara@demo.example', plan: 'team', shortUsedPercent: 35, weeklyUsedPercent: 20, ...resets(4.4, 5.8) },
+  { email: 'linus@demo.example', plan: 'free', monthlyUsedPercent: 42, resetsInSeconds: { monthly: 17 * 86_400 } },
+  { email: 'margaret@demo.example', plan: 'plus', shortUsedPercent: 5, weeklyUsedPercent: 9, ...resets(2, 6) },
 ]
+const paused = 'linus@demo.example'
+const signedOut = 'margaret@demo.example'
 const turnEveryMs = 4_000
+/** So often an account refuses a turn, to show how another one takes over. */
+const troubleEveryTurns = 7
 const models = ['gpt-5.5', 'gpt-5.4', 'gpt-5.4-mini']
 const threads = 3
+
+function resets(shortHours: number, weeklyDays: number): Pick<SimulatedAccountOptions, 'resetsInSeconds'> {
+  return { resetsInSeconds: { short: shortHours * 3_600, weekly: weeklyDays * 86_400 } }
+}
 
 /** `codex-lb demo`: the real product against the simulated upstream, in a scratch folder that is removed at the end. */
 export async function demo(call: Call): Promise<ExitCode> {
@@ -40,16 +51,18 @@ export async function demo(call: Call): Promise<ExitCode> {
   )
   for (const warning of warnings) call.complain(`codex-lb: ${warning}`)
   try {
+    simulator.script(signedOut, { kind: 'unauthorized', path: 'usage' })
+    simulator.script(signedOut, { kind: 'token_error', code: 'refresh_token_expired', path: 'token' })
     const app = await startApp(config, createLog(config), { demo: true })
     await importAll(
       app.url,
       simulator.accounts.map(({ email }) => simulator.authJson(email)),
     )
+    await pretendPast(app.url, config)
     call.print(`codex-lb listening on ${app.url}`)
     call.print('This is a demo: the accounts and the upstream are simulated, and everything is gone when it stops.')
-    call.print(`Accounts: ${app.url}/api/accounts   Requests: ${app.url}/api/request-logs`)
     const stop = new AbortController()
-    const traffic = sendTraffic(app.url, stop.signal)
+    const traffic = sendTraffic(app.url, simulator, stop.signal)
     await stopSignal()
     stop.abort()
     await traffic
@@ -69,9 +82,27 @@ async function importAll(url: string, files: object[]): Promise<void> {
   if (!answer.ok) throw new Error(`The demo accounts were not imported: ${await answer.text()}`)
 }
 
+/** Pause one account, and fill the log and the trends as if the pool had been in use for a while. */
+async function pretendPast(url: string, config: Config): Promise<void> {
+  const store = await openConfiguredStore(config, { warn: () => {} })
+  try {
+    const known = await store.accounts.list()
+    const serving = known.filter(({ email }) => email !== paused && email !== signedOut)
+    await store.requests.add(demoRequests(serving, Date.now()))
+    await store.usage.add(demoSamples(known, Date.now()))
+    const id = known.find(({ email }) => email === paused)?.id
+    await fetch(`${url}/api/accounts/${id}/pause`, { method: 'POST' })
+  } finally {
+    await store.close()
+  }
+}
+
 /** A turn every few seconds, on a few threads, until it is stopped. */
-async function sendTraffic(url: string, signal: AbortSignal): Promise<void> {
+async function sendTraffic(url: string, simulator: Simulator, signal: AbortSignal): Promise<void> {
   for (let turn = 0; !signal.aborted; turn++) {
+    const troubled = accounts[turn % accounts.length]
+    if (troubled && turn % troubleEveryTurns === troubleEveryTurns - 1)
+      simulator.script(troubled.email, { kind: 'rate_limit' })
     const body = {
       model: models[turn % models.length],
       input: `Demo turn ${turn}`,

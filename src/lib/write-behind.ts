@@ -52,15 +52,18 @@ export function createWriteBehind<T>(options: WriteBehindOptions<T>): WriteBehin
       if (isLeft()) await nextTurn()
     }
   }
+  const attempt = () => {
+    flush().catch((error) => {
+      onError(error)
+      schedule()
+    })
+  }
   const schedule = () => {
     if (scheduled) return
     scheduled = true
     clock.after(everyMs, () => {
       scheduled = false
-      flush().catch((error) => {
-        onError(error)
-        schedule()
-      })
+      attempt()
     })
   }
   return {
@@ -71,7 +74,9 @@ export function createWriteBehind<T>(options: WriteBehindOptions<T>): WriteBehin
         waiting.shift()
         dropped++
       }
-      schedule()
+      // A whole batch need not wait: the longer values live, the more they cost the garbage collector.
+      if (pushed % batchSize === 0) clock.after(0, attempt)
+      else schedule()
     },
     flush,
     waiting: () => waiting.length,
