@@ -3,7 +3,7 @@ import { createAccountCalls } from './accounts/account-calls.ts'
 import { createAffinity } from './accounts/affinity.ts'
 import { createCatalogue } from './accounts/catalogue.ts'
 import { createPool } from './accounts/pool.ts'
-import { createTokens } from './accounts/tokens.ts'
+import { createTokens, TokenError } from './accounts/tokens.ts'
 import { createUsagePoll } from './accounts/usage-poll.ts'
 import { openConfiguredStore } from './app-store.ts'
 import { createSignIn } from './auth/sign-in.ts'
@@ -29,8 +29,11 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   let lastChange: Promise<unknown> = Promise.resolve()
   const bus = createBus<LiveEvent>()
   const onError = (part: string) => (error: unknown) => log.error({ err: error, part }, 'background work failed')
-  const onCallError = (accountId: string, error: unknown) =>
-    log.warn({ accountId, err: error }, 'call on behalf of an account failed')
+  const onCallError = (accountId: string, error: unknown) => {
+    // A token that cannot be renewed is an account's state, not a fault of ours: its code says all.
+    const why = error instanceof TokenError ? { code: error.code } : { err: error }
+    log.warn({ accountId, ...why }, 'call on behalf of an account failed')
+  }
 
   const client = createUpstreamClient(deadlines)
   const pool = createPool({

@@ -1,0 +1,95 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import axe from 'axe-core'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
+import { chromiumPath } from './chromium.ts'
+
+const launchArgs = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+const screenshots = join(import.meta.dirname, '../../test-results/screenshots')
+
+export const phone = { width: 360, height: 740 }
+const desktop = { width: 1280, height: 860 }
+
+type VisitOptions = BrowserContextOptions & {
+  /** Answers that this visit is meant to see; any other refusal fails its test. */
+  refusals?: readonly number[]
+}
+
+/** Opens a page of the product as somebody new: nothing is kept from another visit. */
+export type Visit = (url: string, options?: VisitOptions) => Promise<Page>
+
+/**
+ * A suite with a browser of its own, skipped where there is none. A test fails when a page of it wrote an error into the
+ * console, threw, or asked for something that it did not get.
+ */
+export function describeInBrowser(name: string, define: (visit: Visit) => void): void {
+  describe.skipIf(chromiumPath === null)(name, () => {
+    let browser: Browser
+    let problems: string[] = []
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath: chromiumPath ?? '', args: launchArgs })
+    })
+    afterAll(() => browser.close())
+    afterEach(async () => {
+      for (const context of browser.contexts()) await context.close()
+      const found = problems
+      problems = []
+      expect(found).toEqual([])
+    })
+    define(async (url, { refusals = [], ...options } = {}) => {
+      const context = await browser.newContext({ viewport: desktop, reducedMotion: 'reduce', ...options })
+      context.setDefaultTimeout(10_000)
+      const page = await context.newPage()
+      watch(page, refusals, (problem) => problems.push(problem))
+      await page.goto(url)
+      return page
+    })
+  })
+}
+
+function watch(page: Page, refusals: readonly number[], report: (problem: string) => void): void {
+  // Chromium writes refused requests into the console as well; they are judged by their status.
+  const isRefusal = (text: string) => refusals.some((status) => text.includes(`with a status of ${status} `))
+  page.on('pageerror', (error) => report(`thrown: ${error.message}`))
+  page.on('console', (message) => {
+    const isBad = message.type() === 'error' || message.type() === 'warning'
+    if (isBad && !isRefusal(message.text())) report(`console: ${message.text()}`)
+  })
+  page.on('response', (response) => {
+    if (response.status() >= 400 && !refusals.includes(response.status()))
+      report(`${response.status()}: ${response.request().method()} ${response.url()}`)
+  })
+  page.on('requestfailed', (request) => {
+    // A page that is left gives up what it was still asking for.
+    const reason = request.failure()?.errorText ?? ''
+    if (reason !== 'net::ERR_ABORTED') report(`${reason}: ${request.url()}`)
+  })
+}
+
+/** What axe finds wrong: the rule and where. Evaluated, because the page's own policy lets no script in. */
+export async function flawsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate<axe.AxeResults>('axe.run(document)')
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`))
+}
+
+/** By how many pixels the page is wider than the window. */
+export function overflowOf(page: Page): Promise<number> {
+  return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+}
+
+/** Keeps a picture of the whole page for a person to look at. */
+export async function picture(page: Page, name: string): Promise<void> {
+  mkdirSync(screenshots, { recursive: true })
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
+}
