@@ -88,8 +88,12 @@ export function overflowOf(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 }
 
-/** Keeps a picture of the whole page for a person to look at. */
+/** Keeps a picture of all of the page, in a window as high as it is, for a person to look at. */
 export async function picture(page: Page, name: string): Promise<void> {
+  const before = page.viewportSize() ?? desktop
+  const height = await page.evaluate<number>('document.documentElement.scrollHeight')
+  await page.setViewportSize({ width: before.width, height: Math.max(before.height, height) })
   mkdirSync(screenshots, { recursive: true })
-  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
+  await page.screenshot({ path: join(screenshots, `${name}.png`) })
+  await page.setViewportSize(before)
 }
