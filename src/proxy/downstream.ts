@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 
 /** The client's side of a stream: headers once, then bytes, and a sign of life when nothing else comes. */
 export type Downstream = {
-  readonly begun: boolean
+  hasBegun(): boolean
   /** Status 200 and the headers, unless they were set already; they go out with the first bytes. */
   begin(headers: Record<string, string>): void
   /** False when the client is slow: wait for `drained`. */
@@ -60,21 +60,14 @@ const streamHeaders = {
 
 /** What is written within one tick goes out as one piece: an upstream's read often holds many events. */
 export function createDownstream(response: ServerResponse, wrote: () => void): Downstream {
-  let waiting: (() => void) | null = null
   let gathered: (Buffer | string)[] = []
-  response.on('drain', () => {
-    const resume = waiting
-    waiting = null
-    resume?.()
-  })
   const flush = () => {
     if (gathered.length > 0 && !response.destroyed) response.write(joined(gathered))
     gathered = []
   }
   return {
-    get begun() {
-      return response.headersSent
-    },
+    // Not a getter: V8 would make a new shape for each stream, and keep the whole turn alive with it.
+    hasBegun: () => response.headersSent,
     begin(headers) {
       if (response.headersSent || response.destroyed) return
       response.writeHead(200, { ...streamHeaders, ...headers })
@@ -86,7 +79,7 @@ export function createDownstream(response: ServerResponse, wrote: () => void): D
       return response.destroyed || !response.writableNeedDrain
     },
     drained(resume) {
-      if (response.writableNeedDrain) waiting = resume
+      if (response.writableNeedDrain) response.once('drain', resume)
       else resume()
     },
     end() {

@@ -66,7 +66,13 @@ async function collect(found: Found, deps: ServeDeps): Promise<{ end: Ending; re
     firstOutput: () => {},
     rateLimits: (event) => learn(deps.pool, found.accountId, event, deps.clock.now()),
   })
-  const nowhere: Downstream = { begun: false, begin() {}, write: () => true, drained: (resume) => resume(), end() {} }
+  const nowhere: Downstream = {
+    hasBegun: () => false,
+    begin() {},
+    write: () => true,
+    drained: (resume) => resume(),
+    end() {},
+  }
   const shape: Shape = {
     chunk: (chunk) => {
       collector.push(chunk)

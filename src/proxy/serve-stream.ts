@@ -76,7 +76,7 @@ function failStream(
   const failure = failureOf(error, turn, deps.clock.now())
   const { code, message } = failure ?? unexplained
   settleFailure(turn, failure ?? unexplained, deps)
-  if (!out.begun) {
+  if (!out.hasBegun()) {
     if (failure === null) throw error
     return sendFailure(reply, failure)
   }

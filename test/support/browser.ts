@@ -39,13 +39,6 @@ export function describeInBrowser(name: string, define: (visit: Visit) => void):
     beforeAll(async () => {
       browser = await chromium.launch({ executablePath: chromiumPath ?? '', args: launchArgs })
     })
-    afterAll(() => browser.close())
-    afterEach(async () => {
-      for (const context of browser.contexts()) await context.close()
-      const found = problems
-      problems = []
-      expect(found).toEqual([])
-    })
     define(async (url, { refusals = [], ...options } = {}) => {
       const context = await browser.newContext({ viewport: desktop, reducedMotion: 'reduce', ...options })
       context.setDefaultTimeout(10_000)
@@ -53,6 +46,14 @@ export function describeInBrowser(name: string, define: (visit: Visit) => void):
       watch(page, refusals, (problem) => problems.push(problem))
       await page.goto(url)
       return page
+    })
+    // Hooks run in reverse: pages are gone before what they show is.
+    afterAll(() => browser.close())
+    afterEach(async () => {
+      for (const context of browser.contexts()) await context.close()
+      const found = problems
+      problems = []
+      expect(found).toEqual([])
     })
   })
 }
@@ -96,4 +97,14 @@ export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(screenshots, { recursive: true })
   await page.screenshot({ path: join(screenshots, `${name}.png`) })
   await page.setViewportSize(before)
+}
+
+/** Drops files on the page as a person does. */
+export async function dropFiles(page: Page, files: readonly { name: string; text: string }[]): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer()
+    for (const { name, text } of ${JSON.stringify(files)}) transfer.items.add(new File([text], name))
+    return transfer
+  })()`)
+  for (const type of ['dragover', 'drop']) await page.locator('body').dispatchEvent(type, { dataTransfer })
 }

@@ -36,7 +36,7 @@ const mayImport: Record<string, readonly string[]> = {
     'auth',
     'jobs',
   ],
-  commands: ['root', 'app', 'lib', 'errors.ts', 'domain', 'store', 'auth', 'accounts', 'simulator'],
+  commands: ['root', 'app', 'lib', 'errors.ts', 'domain', 'balancer', 'store', 'auth', 'accounts', 'simulator'],
   'main.ts': ['root', 'commands'],
 }
 

@@ -1,0 +1,137 @@
+import type { Page } from 'playwright-core'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { describeInBrowser, flawsOf, picture } from '../support/browser.ts'
+import { turnBody } from '../support/simulator-client.ts'
+import type { Rig } from '../support/start.ts'
+import { a, ask, b, startPool } from '../support/turns.ts'
+
+describeInBrowser('requests', (visit) => {
+  let rig: Rig
+  beforeEach(async () => {
+    rig = await startPool()
+  })
+  afterEach(() => rig.close())
+
+  const live = (page: Page) => page.getByText('Live', { exact: true }).waitFor()
+  const rows = (page: Page) => page.getByRole('region', { name: 'Requests, newest first' }).locator('tbody tr')
+  const figure = (page: Page, name: string) =>
+    page.locator('dl').locator('div', { has: page.getByRole('term').filter({ hasText: name }) }).getByRole('definition')
+  const rowCount = (page: Page, count: number) => expect.poll(() => rows(page).count(), { timeout: 10_000 }).toBe(count)
+  /** Marks the page, so that a reload would show. */
+  const mark = (page: Page) => page.evaluate('globalThis.isSamePage = true')
+  const expectMark = async (page: Page) => expect(await page.evaluate('globalThis.isSamePage')).toBe(true)
+
+  it('appear on the overview as they come, and in its figures, without a reload', async () => {
+    const page = await visit(rig.url)
+    await live(page)
+    await mark(page)
+    await page.getByText('The first request appears here as soon as a client has sent it.').waitFor()
+    await ask(rig)
+    await rowCount(page, 1)
+    await expect.poll(() => figure(page, 'Requests').innerText(), { timeout: 10_000 }).toBe('1')
+    rig.simulator.script(a, { kind: 'invalid_request' })
+    await ask(rig)
+    await rowCount(page, 2)
+    await expect.poll(() => figure(page, 'Requests').innerText(), { timeout: 10_000 }).toBe('2')
+    await expect.poll(() => figure(page, 'Failed').innerText(), { timeout: 10_000 }).toContain('1 request')
+    await expectMark(page)
+  })
+
+  it('stand in the log while they run, with how far they have come', async () => {
+    const page = await visit(`${rig.url}/requests`)
+    await live(page)
+    await mark(page)
+    rig.simulator.script(a, { kind: 'stall_after_output', ms: 3_000 })
+    const answer = ask(rig)
+    await rows(page).first().getByText('Streaming').waitFor()
+    await page.getByText('1 request is running.').waitFor()
+    expect(await rows(page).first().innerText()).toContain(a)
+    await answer
+    await rows(page).first().getByText('200').waitFor()
+    await page.getByText('New requests appear here as they come.').waitFor()
+    await rowCount(page, 1)
+    await expectMark(page)
+  })
+
+  it('tell why their account was chosen, and who had refused before', async () => {
+    const page = await visit(`${rig.url}/requests`)
+    await live(page)
+    rig.simulator.script(a, { kind: 'usage_limit' })
+    expect((await ask(rig)).status).toBe(200)
+    await rows(page).first().getByText(`${a} → ${b}`).waitFor()
+    await rows(page).first().getByRole('link').click()
+    const detail = page.getByRole('dialog', { name: 'Request' })
+    const steps = detail.getByRole('list').first().getByRole('listitem')
+    await steps.first().waitFor()
+    const story = (await steps.allInnerTexts()).map((step) => step.replace(/^.*\n/, ''))
+    expect(story[0]).toContain('/backend-api/codex/responses')
+    expect(story[1]).toMatch(new RegExp(`^${a}.*429 usage_limit_reached`))
+    expect(story[2]).toContain(`${b} answered`)
+    expect(story.at(-1)).toBe('Answered in full')
+    await detail.getByText(`Chosen: ${b}, ranked first. Rule: Use up one after another.`).waitFor()
+    expect(await detail.getByText('Could not serve').count()).toBe(1)
+    expect(await flawsOf(page)).toEqual([])
+    await picture(page, 'request-failover')
+    await detail.getByRole('button', { name: 'Close' }).click()
+    expect(page.url()).toBe(`${rig.url}/requests`)
+  })
+
+  it('can be filtered, and the address keeps the filters', async () => {
+    rig.simulator.script(a, { kind: 'invalid_request' })
+    await ask(rig)
+    await ask(rig)
+    await ask(rig, turnBody('hello', { model: 'gpt-5.4' }))
+    const page = await visit(`${rig.url}/requests`)
+    await rowCount(page, 3)
+    await page.getByLabel('Status').selectOption('Answered')
+    await rowCount(page, 2)
+    await page.getByLabel('Model').selectOption('gpt-5.4')
+    await rowCount(page, 1)
+    expect(new URL(page.url()).search).toBe('?status=success&model=gpt-5.4')
+    await page.reload()
+    await rowCount(page, 1)
+    expect(await page.getByLabel('Status').inputValue()).toBe('success')
+    expect(await page.getByLabel('Model').inputValue()).toBe('gpt-5.4')
+    await page.getByLabel('Search').fill('nobody wrote this')
+    await page.getByText('No request matches these filters.').waitFor()
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await rowCount(page, 3)
+    expect(page.url()).toBe(`${rig.url}/requests`)
+  })
+
+  it('that come while a filter is set appear only where they fit', async () => {
+    const page = await visit(`${rig.url}/requests?status=error`)
+    await live(page)
+    await page.getByText('No request matches these filters.').waitFor()
+    await ask(rig)
+    rig.simulator.script(a, { kind: 'invalid_request' })
+    await ask(rig)
+    await rows(page).first().getByText('400').waitFor()
+    await rowCount(page, 1)
+  })
+
+  it('of earlier are loaded when asked for', async () => {
+    for (let turn = 0; turn < 60; turn++) await ask(rig)
+    const page = await visit(`${rig.url}/requests`)
+    await rowCount(page, 50)
+    await page.getByRole('button', { name: 'Load more' }).click()
+    await rowCount(page, 60)
+    expect(await page.getByRole('button', { name: 'Load more' }).count()).toBe(0)
+  })
+
+  it('follow a change of the strategy at once', async () => {
+    const page = await visit(`${rig.url}/settings`)
+    await page.waitForURL(`${rig.url}/settings/routing`)
+    await ask(rig)
+    expect((await rig.requests())[0]?.decision.strategy).toBe('fill_first')
+    await page.getByRole('radio', { name: 'Most room first' }).check()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Saved', { exact: true }).waitFor()
+    await ask(rig)
+    const [newest] = await rig.requests()
+    expect(newest?.decision.strategy).toBe('least_used')
+    expect(newest?.accountId).toBe((await rig.account('c@example.com')).accountId)
+    await page.reload()
+    expect(await page.getByRole('radio', { name: 'Most room first' }).isChecked()).toBe(true)
+  })
+})
