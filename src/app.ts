@@ -9,6 +9,7 @@ import type { GateRules } from './gate.ts'
 import { backgroundJobs } from './jobs/background.ts'
 import { startJobs } from './jobs/jobs.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
+import { createRoster } from './lib/roster.ts'
 import { randomId, Secret } from './lib/secrets.ts'
 import { createTally } from './lib/tally.ts'
 import { type BodyLimits, createBodyReader } from './proxy/body.ts'
@@ -46,7 +47,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const parts = await buildParts(config, log, clock, options.deadlines)
   const gate = gateOf(config)
   const keepAlive = createKeepAlive()
-  const stopping = new AbortController()
+  const running = createRoster<AbortController>()
   const watchersStop = new AbortController()
   const underWay = createTally()
   let draining = false
@@ -66,7 +67,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...parts,
     live: parts.bus,
     bodies: createBodyReader(options.bodyLimits),
-    ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, stopping: stopping.signal },
+    ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, running },
   })
   await addAdmin(app, parts, {
     ...{ gate, demo: options.demo ?? false, stopping: watchersStop.signal },
@@ -83,7 +84,9 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     draining = true
     watchersStop.abort()
     // Real time: stopping must not wait for a clock that a test moves by hand.
-    const cancelDrain = systemClock.after(config.drainMs, () => stopping.abort(new Error('shutting_down')))
+    const cancelDrain = systemClock.after(config.drainMs, () => {
+      for (const turn of running.entries()) turn.abort(new Error('shutting_down'))
+    })
     const cancelLast = systemClock.after(config.drainMs + lastWordsMs, () => app.server.closeAllConnections())
     // Until then the port stays open, so that whoever asks learns that this server is draining.
     await underWay.empty()

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { createRoster } from '../lib/roster.ts'
 
 /** The client's side of a stream: headers once, then bytes, and a sign of life when nothing else comes. */
 export type Downstream = {
@@ -33,14 +34,11 @@ const silenceMs = 10_000
 const turnMs = 2 * 60 * 60_000
 
 export function createKeepAlive(limits = { silenceMs, turnMs }): KeepAlive {
-  const streams = new Set<WatchedStream>()
+  const streams = createRoster<WatchedStream>()
   return {
-    watch(stream) {
-      streams.add(stream)
-      return () => void streams.delete(stream)
-    },
+    watch: (stream) => streams.add(stream),
     sweep(nowMs) {
-      for (const stream of streams) {
+      for (const stream of streams.entries()) {
         if (nowMs - stream.startedAtMs >= limits.turnMs) stream.tooLong()
         else if (nowMs - stream.lastWriteAtMs >= limits.silenceMs && stream.mayInsert()) {
           stream.insert()

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
+import type { Roster } from '../lib/roster.ts'
 import { announce } from './announce.ts'
 import { readAsk } from './ask.ts'
 import type { BodyReader } from './body.ts'
@@ -16,8 +17,8 @@ export type ServeDeps = FindDeps &
   SettleDeps & {
     bodies: BodyReader
     keepAlive: KeepAlive
-    /** Aborted when running turns have to end now. */
-    stopping: AbortSignal
+    /** The turns that are under way; aborting one ends it. */
+    running: Roster<AbortController>
   }
 
 /** Serve one turn: read it, find an answer, relay it, write down what happened. */
@@ -32,15 +33,12 @@ export async function serveTurn(
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) ending.abort(new Error('client_disconnected'))
   })
-  const stop = () => ending.abort(deps.stopping.reason)
-  // AbortSignal.any would do the same, at a cost of its own that shows in every turn.
-  deps.stopping.addEventListener('abort', stop)
-  if (deps.stopping.aborted) stop()
+  const leave = deps.running.add(ending)
   try {
     const turn = await readTurn(request, surface, startedAtMs, ending.signal, deps)
     return await answerTurn(turn, reply, surface, ending, deps)
   } finally {
-    deps.stopping.removeEventListener('abort', stop)
+    leave()
   }
 }
 

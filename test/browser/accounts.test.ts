@@ -95,7 +95,11 @@ describeInBrowser('the accounts page', (visit) => {
   it('tells of an account that a person must sign in again', async () => {
     const page = await visit(`${rig.url}/accounts`)
     await page.getByText('Live', { exact: true }).waitFor()
-    rig.simulator.script(c, { kind: 'unauthorized', path: 'usage' }, { kind: 'token_error', code: 'refresh_token_expired' })
+    rig.simulator.script(
+      c,
+      { kind: 'unauthorized', path: 'usage' },
+      { kind: 'token_error', code: 'refresh_token_expired' },
+    )
     await rig.importAccounts(c)
     await eventually('c must sign in again', async () => (await rig.account(c)).status === 'reauth_required')
     const row = page.getByRole('listitem', { name: c })

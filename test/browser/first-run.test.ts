@@ -21,7 +21,7 @@ describeInBrowser('the first run', (visit) => {
     await dropFiles(page, [fileOf(a)])
     await page.getByText('1 account is here.').waitFor()
     const outcomes = page.getByRole('list', { name: 'What became of the files' })
-    expect(await outcomes.innerText()).toBe(`${a} (Plus): added`)
+    expect(await outcomes.textContent()).toBe(`${a} (Plus): added`)
     await page.getByRole('link', { name: 'Go to overview' }).click()
     await page.getByRole('listitem', { name: a }).getByText('Ready').waitFor()
   })

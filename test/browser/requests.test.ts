@@ -15,7 +15,10 @@ describeInBrowser('requests', (visit) => {
   const live = (page: Page) => page.getByText('Live', { exact: true }).waitFor()
   const rows = (page: Page) => page.getByRole('region', { name: 'Requests, newest first' }).locator('tbody tr')
   const figure = (page: Page, name: string) =>
-    page.locator('dl').locator('div', { has: page.getByRole('term').filter({ hasText: name }) }).getByRole('definition')
+    page
+      .locator('dl')
+      .locator('div', { has: page.getByRole('term').filter({ hasText: name }) })
+      .getByRole('definition')
   const rowCount = (page: Page, count: number) => expect.poll(() => rows(page).count(), { timeout: 10_000 }).toBe(count)
   /** Marks the page, so that a reload would show. */
   const mark = (page: Page) => page.evaluate('globalThis.isSamePage = true')
@@ -28,12 +31,12 @@ describeInBrowser('requests', (visit) => {
     await page.getByText('The first request appears here as soon as a client has sent it.').waitFor()
     await ask(rig)
     await rowCount(page, 1)
-    await expect.poll(() => figure(page, 'Requests').innerText(), { timeout: 10_000 }).toBe('1')
+    await expect.poll(() => figure(page, 'Requests').textContent(), { timeout: 10_000 }).toBe('1')
     rig.simulator.script(a, { kind: 'invalid_request' })
     await ask(rig)
     await rowCount(page, 2)
-    await expect.poll(() => figure(page, 'Requests').innerText(), { timeout: 10_000 }).toBe('2')
-    await expect.poll(() => figure(page, 'Failed').innerText(), { timeout: 10_000 }).toContain('1 request')
+    await expect.poll(() => figure(page, 'Requests').textContent(), { timeout: 10_000 }).toBe('2')
+    await expect.poll(() => figure(page, 'Failed').textContent(), { timeout: 10_000 }).toContain('1 request')
     await expectMark(page)
   })
 
@@ -45,7 +48,7 @@ describeInBrowser('requests', (visit) => {
     const answer = ask(rig)
     await rows(page).first().getByText('Streaming').waitFor()
     await page.getByText('1 request is running.').waitFor()
-    expect(await rows(page).first().innerText()).toContain(a)
+    expect(await rows(page).first().textContent()).toContain(a)
     await answer
     await rows(page).first().getByText('200').waitFor()
     await page.getByText('New requests appear here as they come.').waitFor()

@@ -5,7 +5,7 @@ import { addTotp, codeOf, password, withPassword } from '../support/sign-in.ts'
 import { type Rig, startRig } from '../support/start.ts'
 
 const one = [{ email: 'a@example.com', plan: 'plus' }]
-/** A code of the next step: one that was used to sign in or to set up does not work twice. */
+/** A code of the next step: none works twice, and the one of this step was used to set up. */
 const nextCode = (secret: string) => codeOf(secret, Date.now() + 30_000)
 
 describeInBrowser('the door', (visit) => {
@@ -33,7 +33,7 @@ describeInBrowser('the door', (visit) => {
   const security = () => `${rig.url}/settings/security`
 
   it('is open on this machine until a password is set; whoever set it stays in, others sign in', async () => {
-    const page = await visit(security())
+    const page = await visit(security(), { refusals: [400] })
     await page.getByText('No password is set').waitFor()
     await page.getByLabel('New password').fill('short')
     await page.getByRole('button', { name: 'Set password' }).click()
@@ -69,7 +69,7 @@ describeInBrowser('the door', (visit) => {
     await alert(page, /^Too many attempts\. Try again in \d+ s\.$/)
     const button = page.getByRole('button', { name: 'Sign in' })
     expect(await button.isDisabled()).toBe(true)
-    const seconds = async () => Number(/in (\d+) s/.exec(await page.getByRole('alert').innerText())?.[1])
+    const seconds = async () => Number(/in (\d+) s/.exec((await page.getByRole('alert').textContent()) ?? '')?.[1])
     const first = await seconds()
     expect(first).toBeGreaterThan(5)
     await expect.poll(seconds, { timeout: 10_000 }).toBeLessThan(first)
@@ -77,7 +77,10 @@ describeInBrowser('the door', (visit) => {
   })
 
   it('asks for a code as well once two-factor sign-in was set up, and shows the recovery codes once', async () => {
-    const page = await visit(security(), { permissions: ['clipboard-read', 'clipboard-write'], refusals: [400, 401, 422] })
+    const page = await visit(security(), {
+      permissions: ['clipboard-read', 'clipboard-write'],
+      refusals: [400, 401, 422],
+    })
     await page.getByLabel('New password').fill(password)
     await page.getByRole('button', { name: 'Set password' }).click()
     await page.getByRole('button', { name: 'Set up two-factor sign-in' }).click()
@@ -90,10 +93,12 @@ describeInBrowser('the door', (visit) => {
     await page.getByLabel('Code').fill('000000')
     await page.getByRole('button', { name: 'Switch on' }).click()
     await alert(page, /code/i)
-    await page.getByLabel('Code').fill(await codeOf(secret))
+    const used = await codeOf(secret)
+    await page.getByLabel('Code').fill(used)
     await page.getByRole('button', { name: 'Switch on' }).click()
     await page.getByText('Keep these recovery codes').waitFor()
-    const codes = (await page.locator('pre', { hasText: /\w{5}-\w{5}/ }).innerText()).split('\n')
+    const shown = await page.locator('pre', { hasText: /\w{5}-\w{5}/ }).textContent()
+    const codes = (shown ?? '').split('\n')
     expect(codes).toHaveLength(10)
     expect(await flawsOf(page)).toEqual([])
     await picture(page, 'security-recovery-codes')
@@ -109,7 +114,7 @@ describeInBrowser('the door', (visit) => {
     await page.getByRole('heading', { name: 'Enter your code' }).waitFor()
     expect(await flawsOf(page)).toEqual([])
     await picture(page, 'sign-in-code')
-    await giveCode(page, await codeOf(secret))
+    await giveCode(page, used)
     await alert(page, /code/i)
     await giveCode(page, await nextCode(secret))
     await isIn(page)
@@ -118,17 +123,17 @@ describeInBrowser('the door', (visit) => {
   it('takes a recovery code in place of the app, once', async () => {
     const { recoveryCodes } = await addTotp(await withPassword(rig))
     const [code = ''] = recoveryCodes
-    const useRecovery = async (page: Page) => {
+    const giveRecoveryCode = async (page: Page) => {
       await givePassword(page)
       await page.getByRole('button', { name: 'Use a recovery code' }).click()
       await giveCode(page, code, 'Recovery code')
     }
-    const page = await visit(security(), { refusals: [401] })
-    await useRecovery(page)
+    const page = await visit(security(), { refusals: [400] })
+    await giveRecoveryCode(page)
     await page.getByText('9 recovery codes are left.').waitFor()
     await page.getByRole('button', { name: 'Sign out', exact: true }).click()
     await isAtDoor(page)
-    await useRecovery(page)
+    await giveRecoveryCode(page)
     await alert(page, /code/i)
     await page.getByRole('button', { name: 'Start over' }).click()
     await isAtDoor(page)
@@ -159,6 +164,7 @@ describeInBrowser('the door', (visit) => {
     await mine.getByLabel('New password').fill('another horse')
     await mine.getByRole('button', { name: 'Change password' }).click()
     await mine.getByText('The password is changed').waitFor()
+    await other.getByRole('link', { name: 'Requests' }).click()
     await isAtDoor(other)
     await givePassword(other)
     await alert(other, /password/i)
@@ -194,7 +200,10 @@ describeInBrowser('the door for somebody elsewhere', (visit) => {
     const rig = await startRig({
       accounts: one,
       importAll: false,
-      env: { CODEX_LB_TRUSTED_PROXIES: '127.0.0.1', CODEX_LB_DASHBOARD_BOOTSTRAP_TOKEN: 'token-from-the-log-0123456789' },
+      env: {
+        CODEX_LB_TRUSTED_PROXIES: '127.0.0.1',
+        CODEX_LB_DASHBOARD_BOOTSTRAP_TOKEN: 'token-from-the-log-0123456789',
+      },
     })
     const remote = { extraHTTPHeaders: { 'x-forwarded-for': '203.0.113.9' }, refusals: [400, 401, 403] }
     try {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
-import { chromiumPath } from './chromium.ts'
+import { chromiumPath, noChromium } from './chromium.ts'
 
 const launchArgs = [
   '--headless',
@@ -33,7 +33,7 @@ export type Visit = (url: string, options?: VisitOptions) => Promise<Page>
  * console, threw, or asked for something that it did not get.
  */
 export function describeInBrowser(name: string, define: (visit: Visit) => void): void {
-  describe.skipIf(chromiumPath === null)(name, () => {
+  describe.skipIf(chromiumPath === null)(chromiumPath === null ? `${name} (${noChromium})` : name, () => {
     let browser: Browser
     let problems: string[] = []
     beforeAll(async () => {
@@ -81,7 +81,9 @@ function watch(page: Page, refusals: readonly number[], report: (problem: string
 export async function flawsOf(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
   const { violations } = await page.evaluate<axe.AxeResults>('axe.run(document)')
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`))
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
+  )
 }
 
 /** By how many pixels the page is wider than the window. */
