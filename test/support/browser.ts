@@ -77,10 +77,14 @@ function watch(page: Page, refusals: readonly number[], report: (problem: string
   })
 }
 
-/** What axe finds wrong: the rule and where. Evaluated, because the page's own policy lets no script in. */
-export async function flawsOf(page: Page): Promise<string[]> {
+/**
+ * What axe finds wrong: the rule and where. `rules` leave out those that do not depend on what changed since they were
+ * last checked. Evaluated, because the page's own policy lets no script in.
+ */
+export async function flawsOf(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.evaluate(axe.source)
-  const { violations } = await page.evaluate<axe.AxeResults>('axe.run(document)')
+  const options = JSON.stringify({ resultTypes: ['violations'], ...(rules && { runOnly: rules }) })
+  const { violations } = await page.evaluate<axe.AxeResults>(`axe.run(document, ${options})`)
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
   )

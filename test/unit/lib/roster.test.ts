@@ -8,7 +8,7 @@ describe('a roster', () => {
     const roster = createRoster<number>()
     const here = new Map<number, () => void>()
     for (let step = 0; step < 2_000; step++) {
-      const leaving = [...here.keys()][Math.floor(random() * here.size * 2)]
+      const leaving = [...here.keys()][random.below(2 * here.size + 1)]
       if (leaving === undefined) here.set(step, roster.add(step))
       else {
         here.get(leaving)?.()
