@@ -19,6 +19,7 @@ export default defineConfig({
           include: [browser],
           globalSetup: ['test/support/browser-setup.ts'],
           fileParallelism: false,
+          isolate: false,
           testTimeout: 30_000,
           hookTimeout: 30_000,
           sequence: { groupOrder: 1 },

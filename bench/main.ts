@@ -11,8 +11,8 @@ const usage = `Usage: npm run bench -- [--quick] [--only PART]
 --quick      less time for each figure
 --only PART  loads, polite, slow, memory or start; or part of the name of one load`
 
-const thorough: Effort = { rounds: 5, seconds: 0.8, politeRounds: 400, slowEvents: 40, turns: 10_000 }
-const quick: Effort = { rounds: 3, seconds: 0.3, politeRounds: 100, slowEvents: 16, turns: 2_000 }
+const thorough: Effort = { rounds: 5, seconds: 0.7, politeRounds: 300, slowEvents: 40, turns: 10_000 }
+const quick: Effort = { rounds: 2, seconds: 0.25, politeRounds: 80, slowEvents: 12, turns: 2_000 }
 const parts = ['loads', 'polite', 'slow', 'memory', 'start']
 
 const { values } = parseArgs({

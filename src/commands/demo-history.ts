@@ -1,4 +1,5 @@
 import { chanceOf } from '../balancer/chance.ts'
+import type { Decision } from '../balancer/choose.ts'
 import { costMicroUsd } from '../domain/price.ts'
 import { dayMs, hourMs, type QuotaWindow } from '../domain/quota.ts'
 import type { RequestRecord } from '../domain/request.ts'
@@ -40,6 +41,9 @@ function demoRequest(
   const usage = { input, cached: Math.round(input * 0.9 * chance('cached')), output, reasoning: Math.round(output / 3) }
   const failed = chance('outcome') < 0.03
   const totalMs = Math.round(1_500 + 20_000 * chance('total'))
+  const because = chance('because') < 0.7 ? 'affinity' : 'ranked_first'
+  const ranked: Decision['ranked'] = [{ accountId, rank: 0, edge: 0, inFlight: 0 }]
+  const decision: Decision = { accountId, because, strategy: 'capacity_weighted', ranked, excluded: [] }
   return {
     id: `req_0demo-${name}`,
     requestId: `demo-${name}`,
@@ -64,7 +68,7 @@ function demoRequest(
     threadId: `demo-thread-${Math.floor(chance('thread') * 12)}`,
     responseId: null,
     attempts: [{ accountId, verdict: failed ? 'transient' : 'relay', code: null, status: failed ? null : 200, atMs }],
-    decision: null,
+    decision,
   }
 }
 

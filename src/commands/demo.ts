@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { startApp } from '../app.ts'
 import { openConfiguredStore } from '../app-store.ts'
 import { type Config, readConfig } from '../config.ts'
+import type { StoredAccount } from '../domain/account.ts'
 import { pause, systemClock } from '../lib/clock.ts'
 import { createLog } from '../log.ts'
 import type { SimulatedAccountOptions } from '../simulator/accounts.ts'
 import { type Simulator, startSimulator } from '../simulator/upstream.ts'
+import type { Store } from '../store/store.ts'
 import type { Call, ExitCode } from './command.ts'
 import { demoRequests, demoSamples } from './demo-history.ts'
 import { stopSignal } from './serve.ts'
@@ -28,6 +30,8 @@ const turnEveryMs = 4_000
 const troubleEveryTurns = 7
 const models = ['gpt-5.5', 'gpt-5.4', 'gpt-5.4-mini']
 const threads = 3
+/** So often the demo looks whether the usage of all accounts was read, before it goes on without. */
+const mostTries = 50
 
 function resets(shortHours: number, weeklyDays: number): Pick<SimulatedAccountOptions, 'resetsInSeconds'> {
   return { resetsInSeconds: { short: shortHours * 3_600, weekly: weeklyDays * 86_400 } }
@@ -86,7 +90,7 @@ async function importAll(url: string, files: object[]): Promise<void> {
 async function pretendPast(url: string, config: Config): Promise<void> {
   const store = await openConfiguredStore(config, { warn: () => {} })
   try {
-    const known = await store.accounts.list()
+    const known = await knownAccounts(store)
     const serving = known.filter(({ email }) => email !== paused && email !== signedOut)
     await store.requests.add(demoRequests(serving, Date.now()))
     await store.usage.add(demoSamples(known, Date.now()))
@@ -94,6 +98,16 @@ async function pretendPast(url: string, config: Config): Promise<void> {
     await fetch(`${url}/api/accounts/${id}/pause`, { method: 'POST' })
   } finally {
     await store.close()
+  }
+}
+
+/** The accounts once their usage was read, so that their past ends at today's figures; one that is signed out has none. */
+async function knownAccounts(store: Store): Promise<StoredAccount[]> {
+  for (let tries = 1; ; tries++) {
+    const known = await store.accounts.list()
+    const areRead = known.every(({ email, windows }) => email === signedOut || windows.length > 0)
+    if (areRead || tries === mostTries) return known
+    await pause(systemClock, 100, new AbortController().signal)
   }
 }
 
