@@ -3,3 +3,4 @@ import { tables } from '../src/store/schema.ts'
 export const { accounts, credentials, usageSamples, requests, affinities, owners, settings, counters, meta } =
   tables.postgres
 export const { signIn, recoveryCodes, sessions } = tables.postgres
+export const { usageHours, redemptions, catalogues } = tables.postgres

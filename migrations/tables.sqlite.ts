@@ -3,3 +3,4 @@ import { tables } from '../src/store/schema.ts'
 export const { accounts, credentials, usageSamples, requests, affinities, owners, settings, counters, meta } =
   tables.sqlite
 export const { signIn, recoveryCodes, sessions } = tables.sqlite
+export const { usageHours, redemptions, catalogues } = tables.sqlite

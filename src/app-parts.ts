@@ -1,14 +1,16 @@
 import type { Logger } from 'pino'
 import { createAccountCalls } from './accounts/account-calls.ts'
+import { type Admission, createAdmission } from './accounts/admission.ts'
 import { createAffinity } from './accounts/affinity.ts'
 import { createCatalogue } from './accounts/catalogue.ts'
 import { createPool } from './accounts/pool.ts'
+import { createRetryBudget } from './accounts/retry-budget.ts'
 import { createTokens, TokenError } from './accounts/tokens.ts'
 import { createUsagePoll } from './accounts/usage-poll.ts'
 import { openConfiguredStore } from './app-store.ts'
 import { createSignIn } from './auth/sign-in.ts'
 import type { Config } from './config.ts'
-import { statusOf } from './domain/account.ts'
+import { activeBlock, statusOf } from './domain/account.ts'
 import type { LiveEvent } from './domain/live.ts'
 import { minuteMs } from './domain/quota.ts'
 import type { Settings } from './domain/settings.ts'
@@ -41,13 +43,17 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     clock,
     settings: () => settings,
     onError: onError('pool'),
-    onHealth({ id, health }, event) {
-      const facts = { accountId: id, event: event.kind, status: statusOf(health, clock.now()) }
-      log.info({ ...facts, until: health.blocked?.untilMs }, 'account changed')
+    onHealth({ id, health }, evidence) {
+      const nowMs = clock.now()
+      const facts = { accountId: id, evidence: evidence.kind, status: statusOf(health, nowMs) }
+      log.info({ ...facts, until: activeBlock(health, nowMs)?.untilMs }, 'account changed')
     },
     onLoaded: () => tokens.forgetAll(),
+    onRoom: () => admission.offer(),
     onChange: (id) => bus.emit({ kind: 'account', id }),
   })
+  const admission: Admission = createAdmission({ pool, clock, settings: () => settings })
+  const retries = createRetryBudget(clock)
   const onRotated = (accountId: string) => log.info({ accountId }, 'token renewed')
   const tokens = createTokens({ store, client, clock, authBaseUrl, onRotated })
   const ttlMs = () => settings.affinityMinutes * minuteMs
@@ -60,7 +66,23 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   await pool.load()
   await affinity.load()
   return {
-    ...{ store, bus, client, pool, tokens, affinity, usagePoll, catalogue, recorder, signIn, clock, log, onError },
+    ...{
+      store,
+      bus,
+      client,
+      pool,
+      admission,
+      retries,
+      tokens,
+      affinity,
+      usagePoll,
+      catalogue,
+      recorder,
+      signIn,
+      clock,
+      log,
+      onError,
+    },
     settings: () => settings,
     /** One change after the other: each begins with what the one before has left. */
     changeSettings(change: Partial<Settings>): Promise<Settings> {
@@ -69,6 +91,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
         await store.settings.save(next)
         settings = next
         bus.emit({ kind: 'settings' })
+        admission.offer()
         return next
       })
       lastChange = changed.catch(() => settings)

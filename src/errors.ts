@@ -74,6 +74,11 @@ const errors = {
     type: 'server_error',
     message: 'The only account that can serve this request is not available.',
   },
+  account_cap_reached: {
+    status: 503,
+    type: 'server_error',
+    message: 'Every account that could serve has as many requests as it may have at once.',
+  },
   no_accounts: { status: 503, type: 'server_error', message: 'No account can serve this request now.' },
   upstream_unavailable: { status: 503, type: 'server_error', message: 'The upstream cannot be reached.' },
   overloaded: { status: 503, type: 'server_error', message: 'This server has too much in hand; try again soon.' },

@@ -1,98 +1,156 @@
-import { LRUCache } from 'lru-cache'
-import { dayMs, minuteMs } from '../domain/quota.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { AffinityKey } from '../domain/affinity.ts'
+import { minuteMs } from '../domain/quota.ts'
 import type { OwnedObject } from '../domain/request.ts'
 import type { Clock } from '../lib/clock.ts'
-import { fingerprint } from '../lib/secrets.ts'
 import { createWriteBehind } from '../lib/write-behind.ts'
-import type { AffinityRow, OwnerRow, Store } from '../store/store.ts'
+import type { AffinityFilter, AffinityRow, Store } from '../store/store.ts'
+import { createOwners } from './owners.ts'
+import { createSoftKeys, digestOf, type Home } from './soft-keys.ts'
 
 /** Remembers which account served a thread (soft, expires) and which one owns an object (hard). */
 export type Affinity = {
-  /** The account of the strongest key that is known, or null. Asking keeps the key alive. */
-  preferred(keys: readonly string[]): string | null
-  /** The thread was served by this account. */
-  bind(keys: readonly string[], accountId: string): void
+  /** What the strongest key that is known says, or null. Asking keeps the key in memory; only use prolongs its life. */
+  home(keys: readonly AffinityKey[]): Home | null
+  /** The thread is served by this account from now on: called when an answer begins. On a move its cache is cold. */
+  bind(keys: readonly AffinityKey[], accountId: string): void
+  /** An answer ended: so much of the conversation is in the account's cache now. Nothing to a key that has moved on. */
+  warmed(keys: readonly AffinityKey[], accountId: string, tokens: number): void
+  /** The strongest key as it is stored and logged, or null. */
+  digestOf(keys: readonly AffinityKey[]): string | null
   /** From memory; null when it is not known there. */
   ownerInMemory(object: OwnedObject): string | null
   /** From memory, then from the store. */
   owner(object: OwnedObject): Promise<string | null>
   own(object: OwnedObject, accountId: string): void
+  /** An object turned out to be gone on its account. */
+  disown(object: OwnedObject): void
+  /** A person moves soft keys, by digest or all of one account. Returns how many, once it is stored. */
+  move(which: Movable, toAccountId: string): Promise<number>
+  /** Forgets soft keys, in memory and store. Returns how many. */
+  purge(which: Purgeable): Promise<number>
+  /** An account is gone, and its rows with it. */
   forget(accountId: string): void
   load(): Promise<void>
   flush(): Promise<void>
 }
 
-type Held = { accountId: string; expiresAtMs: number }
-type Row = { affinity: AffinityRow } | { owner: OwnerRow }
-
-const maxHeld = 50_000
-const ownerMs = dayMs
-/** A sliding expiry is written again only when it has moved this far. */
-const rewriteMs = minuteMs
+export type Movable = { keys: readonly string[] } | { fromAccountId: string }
+export type Purgeable = { keys: readonly string[] } | { filter: AffinityFilter }
 
 export type AffinityDeps = { store: Store; clock: Clock; ttlMs: () => number; onError: (error: unknown) => void }
 
+const maxHeld = 50_000
+/** What a use changes (the end, the warm tokens) is written once for all uses of a key in this time. */
+const rewriteMs = minuteMs
+const pageRows = 1_000
+
+/** What waits is only named: written is what memory says at that time, so that nothing older can come later. */
+type Unwritten = { key: string } | { object: OwnedObject }
+
 export function createAffinity({ store, clock, ttlMs, onError }: AffinityDeps): Affinity {
-  const soft = new LRUCache<string, Held>({ max: maxHeld })
-  const hard = new LRUCache<string, Held>({ max: maxHeld })
-  const queue = createWriteBehind<Row>({
-    clock,
-    onError,
-    write: (rows) =>
-      store.affinity.save({
-        affinities: rows.flatMap((row) => ('affinity' in row ? [row.affinity] : [])),
-        owners: rows.flatMap((row) => ('owner' in row ? [row.owner] : [])),
-      }),
-  })
-  const alive = (held: Held | undefined) => (held !== undefined && held.expiresAtMs > clock.now() ? held : null)
-  const ownerKey = ({ kind, id }: OwnedObject) => `${kind}:${id}`
-  const hashed = ({ kind, id }: OwnedObject): OwnedObject => ({ kind, id: shortId(id) })
+  const queue = createWriteBehind<Unwritten>({ clock, onError, write, limit: 2 * maxHeld })
+  const soft = createSoftKeys({ clock, ttlMs, maxHeld, onChange: (key, what) => whenChanged[what](key) })
+  const hard = createOwners({ store, clock, maxHeld, onChange: (object) => queue.push({ object }) })
+
+  let usedKeys = new Set<string>()
+  let cancelUsed = () => {}
+  const whenChanged = {
+    moved: (key: string) => queue.push({ key }),
+    used(key: string) {
+      if (usedKeys.size === 0) cancelUsed = clock.after(rewriteMs, queueUsed)
+      usedKeys.add(key)
+      if (usedKeys.size >= maxHeld) queueUsed()
+    },
+  }
+  function queueUsed(): void {
+    cancelUsed()
+    const keys = usedKeys
+    usedKeys = new Set()
+    for (const key of keys) queue.push({ key })
+  }
+
+  function write(unwritten: Unwritten[]): Promise<void> {
+    const keys = new Set(unwritten.flatMap((one) => ('key' in one ? [one.key] : [])))
+    return store.affinity.save({
+      affinities: [...keys].flatMap((key) => soft.row(key) ?? []),
+      owners: unwritten.flatMap((one) => ('object' in one ? (hard.row(one.object) ?? []) : [])),
+    })
+  }
+
+  const flush = () => {
+    queueUsed()
+    return queue.flush()
+  }
+
+  /** Rows that memory has no room for, or that another process wrote. */
+  async function moveStored(which: Movable, accountId: string): Promise<number> {
+    const isWanted = rowsOf(which)
+    const filter = 'keys' in which ? {} : { accountId: which.fromAccountId }
+    const isUnknown = (key: string) => soft.row(key) === null
+    let left = 'keys' in which ? which.keys.filter(isUnknown).length : Number.POSITIVE_INFINITY
+    let cursor: string | null = null
+    let moved = 0
+    while (left > 0) {
+      const page: { items: AffinityRow[]; nextCursor: string | null } = await store.affinity.page({
+        ...{ limit: pageRows, cursor, filter, nowMs: clock.now() },
+      })
+      const found = page.items.filter((row) => isWanted(row) && isUnknown(row.key))
+      const rows = found.filter((row) => row.accountId !== accountId)
+      await store.affinity.save({ affinities: rows.map((row) => ({ ...row, accountId, warmTokens: 0 })), owners: [] })
+      moved += rows.length
+      left = page.nextCursor === null ? 0 : left - found.length
+      cursor = page.nextCursor
+      await nextTurn()
+    }
+    return moved
+  }
 
   return {
-    preferred(keys) {
-      for (const key of keys) {
-        const held = alive(soft.get(shortId(key)))
-        if (held) return held.accountId
+    home: (keys) => soft.home(keys),
+    bind: (keys, accountId) => soft.bind(keys, accountId),
+    warmed: (keys, accountId, tokens) => soft.warmed(keys, accountId, tokens),
+    digestOf: ([strongest]) => (strongest === undefined ? null : digestOf(strongest)),
+    ownerInMemory: (object) => hard.inMemory(object),
+    owner: (object) => hard.owner(object),
+    own: (object, accountId) => hard.own(object, accountId),
+    disown: (object) => hard.disown(object),
+    async move(which, toAccountId) {
+      const moved = soft.rehome(rowsOf(which), toAccountId)
+      for (const key of moved) queue.push({ key })
+      await flush()
+      return moved.length + (await moveStored(which, toAccountId))
+    },
+    async purge(which) {
+      const gone = new Set(soft.forget(rowsOf(which)))
+      // What is being written at this moment must not come back after it was deleted.
+      await flush()
+      for (const key of await store.affinity.purge(which)) {
+        gone.add(key)
+        // Bound anew in between: that is kept.
+        if (soft.row(key) !== null) queue.push({ key })
       }
-      return null
-    },
-    bind(keys, accountId) {
-      const expiresAtMs = clock.now() + ttlMs()
-      for (const key of keys.map(shortId)) {
-        const before = soft.get(key)
-        if (before?.accountId === accountId && expiresAtMs - before.expiresAtMs < rewriteMs) continue
-        soft.set(key, { accountId, expiresAtMs })
-        queue.push({ affinity: { key, accountId, expiresAtMs } })
-      }
-    },
-    ownerInMemory: (object) => alive(hard.get(ownerKey(hashed(object))))?.accountId ?? null,
-    async owner(object) {
-      const short = hashed(object)
-      return alive(hard.get(ownerKey(short)))?.accountId ?? (await store.affinity.owner(short, clock.now()))
-    },
-    own(object, accountId) {
-      const short = hashed(object)
-      const held = { accountId, expiresAtMs: clock.now() + ownerMs }
-      const before = hard.get(ownerKey(short))
-      if (before?.accountId === accountId && held.expiresAtMs - before.expiresAtMs < rewriteMs) return
-      hard.set(ownerKey(short), held)
-      queue.push({ owner: { ...short, ...held } })
+      return gone.size
     },
     forget(accountId) {
-      for (const cache of [soft, hard]) {
-        for (const [key, held] of cache.entries()) if (held.accountId === accountId) cache.delete(key)
-      }
+      soft.forget((row) => row.accountId === accountId)
+      hard.forget(accountId)
     },
     async load() {
       const { affinities, owners } = await store.affinity.load(clock.now())
-      for (const { key, accountId, expiresAtMs } of affinities) soft.set(key, { accountId, expiresAtMs })
-      for (const { accountId, expiresAtMs, ...object } of owners) hard.set(ownerKey(object), { accountId, expiresAtMs })
+      soft.restore(affinities)
+      hard.restore(owners)
     },
-    flush: () => queue.flush(),
+    flush,
   }
 }
 
-/** Clients' ids may be long, and private; what is kept is a digest of fixed length. */
-function shortId(id: string): string {
-  return fingerprint(id).slice(0, 32)
+function rowsOf(which: Movable | Purgeable): (row: AffinityRow) => boolean {
+  if ('keys' in which) {
+    const keys = new Set(which.keys)
+    return ({ key }) => keys.has(key)
+  }
+  if ('fromAccountId' in which) return ({ accountId }) => accountId === which.fromAccountId
+  const { accountId, kind } = which.filter
+  return (row) => (accountId === undefined || row.accountId === accountId) && (kind === undefined || row.kind === kind)
 }

@@ -1,38 +1,47 @@
 import { LRUCache } from 'lru-cache'
 import { choose, type Decision, type RoutingAsk } from '../balancer/choose.ts'
-import { type HealthEvent, next } from '../balancer/health.ts'
-import type { Account, StoredAccount } from '../domain/account.ts'
-import {
-  type Credits,
-  hourMs,
-  isNewWindow,
-  mergeReadings,
-  type QuotaWindow,
-  refusalReading,
-  refusedWindow,
-} from '../domain/quota.ts'
+import { type Evidence, next } from '../balancer/health.ts'
+import type { Account, Preferences, StoredAccount } from '../domain/account.ts'
+import { weightedTokens } from '../domain/burn.ts'
+import { hourMs, refusalReading, refusedWindow } from '../domain/quota.ts'
+import type { TokenUsage } from '../domain/request.ts'
 import type { Settings } from '../domain/settings.ts'
+import type { AccountStatistics } from '../domain/statistics.ts'
 import type { Clock } from '../lib/clock.ts'
-import { createWriteBehind } from '../lib/write-behind.ts'
-import type { Store, UsageSample } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { Reading } from '../upstream/readings.ts'
+import { createSampler, foldReading, isSameCredits, nothingSpent, type Spending } from './figures.ts'
+import { createSaver } from './saver.ts'
+
+/** One request on an account, counted in. */
+export type Lease = {
+  /** Its answer has begun: it no longer counts as a turn start. */
+  started(): void
+  /** It is over; `usage` is what it took, where that is known. Only the first call counts. */
+  release(usage?: TokenUsage | null): void
+}
 
 /** What is known about every account now: the only mutable routing state. Reads memory, queues what must be kept. */
 export type Pool = {
   accounts(): readonly Account[]
   get(id: string): Account | null
   choose(ask: Omit<RoutingAsk, 'lacking'>): Decision
-  /** Counts a request in; the returned function counts it out, once. */
-  lease(id: string): () => void
+  /** Counts a request in, with a guess at the weighted tokens that it will take. */
+  lease(id: string, tokens?: number): Lease
   /** Fold what happened into the account's health. */
-  report(id: string, event: HealthEvent): void
+  report(id: string, evidence: Evidence): void
   /** Fold new figures in. */
   read(id: string, reading: Reading): void
-  /** The upstream turned a request away because a usage window is used up. */
-  windowUsedUp(id: string, code: string, untilMs: number | null): void
+  /** The upstream turned a request away because a usage window is used up, or the meter that governs its model. */
+  windowUsedUp(id: string, code: string, untilMs: number | null, meter?: string | null): void
+  /** A reset credit has ended the windows that ran: figures and refusals from before count no more. */
+  windowsReset(id: string): void
   setModels(id: string, models: ReadonlySet<string>): void
   /** The account said that it has not got this model; believed for an hour. */
   lacksModel(id: string, model: string): void
+  setStatistics(id: string, statistics: AccountStatistics): Promise<void>
+  /** What a person wants of the account. False: it is not there. */
+  setPreferences(id: string, change: Partial<Preferences>): Promise<boolean>
   /** Take over what the store has; what is not written yet wins over what was read. */
   load(): Promise<void>
   /** Load only when somebody else changed the stored accounts. */
@@ -46,40 +55,29 @@ export type PoolDeps = {
   settings: () => Settings
   onError: (error: unknown) => void
   /** Told about every change of health, for the log. */
-  onHealth?: (account: Account, event: HealthEvent) => void
+  onHealth?: (account: Account, evidence: Evidence) => void
   /** Told of every change of an account, those of its load included. */
   onChange?: (id: string) => void
+  /** Told whenever a request that found no place might find one now. */
+  onRoom?: () => void
   /** Told whenever the stored accounts were read: their tokens may be others now. */
   onLoaded?: () => void
 }
 
-type Dirty = { health: boolean; windows: boolean; plan: boolean }
-const saveEveryMs = 250
 const lackMs = hourMs
-/** A figure that did not change is kept for trends this often. */
-const sampleEveryMs = 5 * 60_000
 
-export function createPool({ store, clock, settings, onError, onHealth, onLoaded, onChange }: PoolDeps): Pool {
+export function createPool(deps: PoolDeps): Pool {
+  const { store, clock, settings, onError, onHealth, onLoaded, onChange, onRoom } = deps
   let pool = new Map<string, Account>()
   let listed: readonly Account[] | null = null
   let loadedVersion = -1
   let lastChosenAtMs = 0
-  let saving: Promise<void> | null = null
-  let saveScheduled = false
-  const dirty = new Map<string, Dirty>()
-  /** Counts the changes that must be kept, and holds the last one of each account. */
-  let changes = 0
-  const lastChange = new Map<string, number>()
+  const saver = createSaver({ store, clock, get: (id) => pool.get(id), onError })
+  const sampler = createSampler(store, clock, onError)
+  const spendings = new Map<string, Spending>()
   /** By model: which accounts lack it, and until when that is believed. */
   const lackingModel = new LRUCache<string, Map<string, number>>({ max: 500 })
   const planSeen = new Map<string, string>()
-  const lastSample = new Map<string, UsageSample>()
-  const samples = createWriteBehind<UsageSample>({
-    clock,
-    onError,
-    write: (batch) => store.usage.add(batch),
-    everyMs: 1_000,
-  })
 
   const put = (account: Account) => {
     pool.set(account.id, account)
@@ -90,88 +88,36 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
     listed ??= [...pool.values()]
     return listed
   }
-  const mark = (id: string, part: keyof Dirty) => {
-    const marks = dirty.get(id) ?? { health: false, windows: false, plan: false }
-    dirty.set(id, { ...marks, [part]: true })
-    lastChange.set(id, ++changes)
-    if (saveScheduled) return
-    saveScheduled = true
-    clock.after(saveEveryMs, () => {
-      saveScheduled = false
-      save().catch((error) => {
-        onError(error)
-        if (dirty.size > 0) mark(id, part)
-      })
-    })
+  /** Puts the account with what it has spent beyond its figures. */
+  const putSpent = (account: Account, spending: Spending) => {
+    spendings.set(account.id, spending)
+    put({ ...account, unseenTokens: spending.inFlightTokens + spending.settledTokens })
   }
-  /** Saves what was marked before the call. One save at a time: what the one under way has passed by needs another. */
-  const save = async (): Promise<void> => {
-    await saving
-    saving ??= saveAll().finally(() => {
-      saving = null
-    })
-    await saving
-  }
-  /** Accounts that are marked again meanwhile wait for the next save: under load this one would never end. */
-  const saveAll = async () => {
-    const marked = [...dirty]
-    dirty.clear()
-    for (const [at, [id, marks]] of marked.entries()) {
-      const account = pool.get(id)
-      if (account === undefined) continue
-      try {
-        if (marks.health) await store.accounts.saveHealth(id, account.health)
-        if (marks.windows) await store.accounts.saveWindows(id, account.windows, account.credits)
-        if (marks.plan) await store.accounts.savePlan(id, account.plan)
-      } catch (error) {
-        for (const unsaved of marked.slice(at)) markAgain(...unsaved)
-        throw error
-      }
-    }
-  }
-  const markAgain = (id: string, marks: Dirty) => {
-    const since = dirty.get(id)
-    dirty.set(id, {
-      health: marks.health || (since?.health ?? false),
-      windows: marks.windows || (since?.windows ?? false),
-      plan: marks.plan || (since?.plan ?? false),
-    })
-  }
-  const report = (id: string, event: HealthEvent) => {
+  const report = (id: string, evidence: Evidence) => {
     const account = pool.get(id)
     if (account === undefined) return
-    const health = next(account.health, event, clock.now())
+    const health = next(account.health, evidence, clock.now())
     if (health === account.health) return
     const changed = { ...account, health }
     put(changed)
-    mark(id, 'health')
-    onHealth?.(changed, event)
-  }
-  /** True when there was news among the figures, or they were not kept for a while. */
-  const sample = (accountId: string, windows: readonly QuotaWindow[]): boolean => {
-    let isNews = false
-    for (const { kind, usedPercent, resetAtMs, source, readAtMs } of windows) {
-      const key = `${accountId}:${kind}`
-      const row: UsageSample = { accountId, kind, atMs: readAtMs, usedPercent, resetAtMs, source }
-      const before = lastSample.get(key)
-      if (before && isSameFigure(before, row) && readAtMs - before.atMs < sampleEveryMs) continue
-      isNews = true
-      lastSample.set(key, row)
-      samples.push(row)
-    }
-    return isNews
+    saver.mark(id, 'health')
+    onHealth?.(changed, evidence)
+    onRoom?.()
   }
   const read = (id: string, reading: Reading) => {
     const account = pool.get(id)
     if (account === undefined) return
-    const windows = mergeReadings(account.windows, reading.windows, clock.now())
+    const { figures, spending } = foldReading(account, reading, spendings.get(id) ?? nothingSpent, clock.now())
     const plan = confirmedPlan(account, reading.plan)
-    put({ ...account, windows, credits: reading.credits ?? account.credits, plan })
+    putSpent({ ...account, ...figures, plan }, spending)
     // Every answer of the upstream repeats its figures: to write them each time would be most of what is written.
-    const isNews = sample(id, reading.windows)
-    if (isNews || !isSameCredits(account.credits, reading.credits ?? account.credits)) mark(id, 'windows')
-    if (plan !== account.plan) mark(id, 'plan')
-    report(id, { kind: 'reading', windows })
+    const isNews = sampler.sample(id, reading.windows)
+    const isOther = figures.limitReached !== account.limitReached || figures.burn !== account.burn
+    if (isNews || isOther || reading.meters !== null || !isSameCredits(account.credits, figures.credits))
+      saver.mark(id, 'figures')
+    if (plan !== account.plan) saver.mark(id, 'plan')
+    report(id, { kind: 'reading', windows: figures.windows, meter: null })
+    for (const { key, windows } of figures.meters) report(id, { kind: 'reading', windows, meter: key })
   }
   /** One odd answer must not change a plan: it takes the same news twice in a row. */
   const confirmedPlan = (account: Account, said: string | null): string => {
@@ -184,22 +130,30 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
     return isConfirmed ? said : account.plan
   }
   const load = async () => {
-    const changesBefore = changes
-    await save()
+    const changesBefore = saver.changes()
+    await saver.save()
     const version = await store.accounts.version()
     const stored = await store.accounts.list()
     const before = pool
     pool = new Map()
     for (const row of stored) {
       const live = before.get(row.id)
-      // What happened since the row was asked for is newer than the row, written or not.
-      if (live && (lastChange.get(row.id) ?? 0) > changesBefore) pool.set(row.id, live)
+      // What happened since the row was asked for is newer than the row, written or not; but for what only persons change.
+      const { policy, priority, tags } = row
+      if (live && saver.lastChange(row.id) > changesBefore) pool.set(row.id, { ...live, policy, priority, tags })
       else pool.set(row.id, revive(row, live))
     }
-    for (const id of lastChange.keys()) if (!pool.has(id)) lastChange.delete(id)
+    saver.retain((id) => pool.has(id))
+    for (const id of before.keys()) if (!pool.has(id)) forget(id)
     listed = null
     loadedVersion = version
     onLoaded?.()
+    onRoom?.()
+  }
+  const forget = (id: string) => {
+    spendings.delete(id)
+    planSeen.delete(id)
+    sampler.forget(id)
   }
 
   return {
@@ -216,57 +170,96 @@ export function createPool({ store, clock, settings, onError, onHealth, onLoaded
       if (chosen) put({ ...chosen, lastChosenAtMs })
       return decision
     },
-    lease(id) {
-      const count = (by: number) => {
+    lease(id, tokens = 0) {
+      const count = (inFlight: number, starting: number, spend: (spending: Spending) => Spending) => {
         const account = pool.get(id)
-        if (account) put({ ...account, inFlight: account.inFlight + by })
+        if (account === undefined) return
+        const counted = { ...account, inFlight: account.inFlight + inFlight, starting: account.starting + starting }
+        putSpent(counted, spend(spendings.get(id) ?? nothingSpent))
       }
-      count(1)
-      let released = false
-      return () => {
-        if (!released) count(-1)
-        released = true
+      count(1, 1, (spending) => ({ ...spending, inFlightTokens: spending.inFlightTokens + tokens }))
+      let state: 'starting' | 'started' | 'over' = 'starting'
+      return {
+        started() {
+          if (state !== 'starting') return
+          state = 'started'
+          count(0, -1, (spending) => spending)
+          onRoom?.()
+        },
+        release(usage = null) {
+          if (state === 'over') return
+          const wasStarting = state === 'starting'
+          state = 'over'
+          count(-1, wasStarting ? -1 : 0, (spending) => settled(spending, tokens, usage))
+          onRoom?.()
+        },
       }
     },
     report,
     read,
-    windowUsedUp(id, code, untilMs) {
+    windowUsedUp(id, code, untilMs, meterKey = null) {
       const account = pool.get(id)
       if (account === undefined) return
       const nowMs = clock.now()
-      const window = refusedWindow(account.windows, untilMs, nowMs)
-      const reading = window && refusalReading(account.windows, window, untilMs, nowMs)
-      report(id, { kind: 'refused', by: 'window', code, untilMs: untilMs ?? reading?.resetAtMs ?? null, window })
-      if (reading) read(id, { plan: null, windows: [reading], credits: null })
+      const meter = account.meters.find(({ key }) => key === meterKey) ?? null
+      const { windows } = meter ?? account
+      const window = refusedWindow(windows, untilMs, nowMs)
+      const reading = window && refusalReading(windows, window, untilMs, nowMs)
+      const until = untilMs ?? reading?.resetAtMs ?? null
+      report(id, { kind: 'refused', by: 'window', code, untilMs: until, window, meter: meterKey })
+      if (!reading) return
+      const refused = { plan: null, credits: null, isComplete: false }
+      if (meter === null) read(id, { ...refused, windows: [reading], meters: null })
+      else read(id, { ...refused, windows: [], meters: [{ ...meter, windows: [reading] }] })
+    },
+    windowsReset(id) {
+      const account = pool.get(id)
+      if (account === undefined) return
+      putSpent({ ...account, windows: [], limitReached: null }, spendings.get(id) ?? nothingSpent)
+      saver.mark(id, 'figures')
+      report(id, { kind: 'windows_reset' })
     },
     setModels(id, models) {
       const account = pool.get(id)
       if (account) put({ ...account, models })
+      onRoom?.()
     },
     lacksModel(id, model) {
       const accounts = lackingModel.get(model) ?? new Map<string, number>()
       lackingModel.set(model, accounts.set(id, clock.now() + lackMs))
     },
+    async setStatistics(id, statistics) {
+      await store.accounts.saveStatistics(id, statistics)
+      const account = pool.get(id)
+      if (account) put({ ...account, statistics })
+    },
+    async setPreferences(id, change) {
+      const saved = await store.accounts.savePreferences(id, change)
+      const account = pool.get(id)
+      if (saved && account) put({ ...account, ...saved })
+      onRoom?.()
+      return saved !== null
+    },
     load,
     async refresh() {
-      await save()
+      await saver.save()
       if ((await store.accounts.version()) !== loadedVersion) await load()
     },
     async flush() {
-      await save()
-      await samples.flush()
+      await saver.save()
+      await sampler.flush()
     },
   }
 }
 
-function isSameFigure(before: UsageSample, now: UsageSample): boolean {
-  const isAsHard = (before.source === 'refusal') === (now.source === 'refusal')
-  return before.usedPercent === now.usedPercent && isAsHard && !isNewWindow(before, now)
-}
-
-function isSameCredits(before: Credits | null, now: Credits | null): boolean {
-  if (before === null || now === null) return before === now
-  return before.has === now.has && before.unlimited === now.unlimited && before.balance === now.balance
+/** The guess makes way for what the request really took; where that is unknown nothing is known to be spent. */
+function settled(spending: Spending, guessed: number, usage: TokenUsage | null): Spending {
+  const inFlightTokens = Math.max(0, spending.inFlightTokens - guessed)
+  if (usage === null) return { ...spending, inFlightTokens }
+  const took = weightedTokens(usage)
+  const sinceMove = { ...spending.sinceMove }
+  for (const kind of ['short', 'weekly', 'monthly'] as const) sinceMove[kind] = (sinceMove[kind] ?? 0) + took
+  return { inFlightTokens, settledTokens: spending.settledTokens + took, sinceMove }
 }
 
 function revive(row: StoredAccount, live: Account | undefined): Account {
@@ -274,6 +267,8 @@ function revive(row: StoredAccount, live: Account | undefined): Account {
     ...row,
     models: live?.models ?? null,
     inFlight: live?.inFlight ?? 0,
+    starting: live?.starting ?? 0,
+    unseenTokens: live?.unseenTokens ?? 0,
     lastChosenAtMs: live?.lastChosenAtMs ?? 0,
   }
 }

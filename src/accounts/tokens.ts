@@ -1,9 +1,10 @@
+import { isUsable, refreshTakesMs, type TokenFacts } from '../domain/custody.ts'
 import { type Clock, pause } from '../lib/clock.ts'
 import type { Secret } from '../lib/secrets.ts'
 import type { Credential, NewTokens, Store } from '../store/store.ts'
 import type { UpstreamClient } from '../upstream/client.ts'
 import { type RefreshResult, refreshTokens } from '../upstream/oauth.ts'
-import { decodeJwt, expiryOf } from './claims.ts'
+import { type Claims, decodeJwt, expiryOf, plausibleTime } from './claims.ts'
 
 /** An access token ready for use. `version` tells a later renewal which token was refused. */
 export type AccessToken = { bearer: Secret; version: number }
@@ -26,8 +27,10 @@ export type Tokens = {
   current(accountId: string): Promise<AccessToken>
   /** After the upstream refused the token of `version`. @throws TokenError */
   renewed(accountId: string, version: number): Promise<AccessToken>
-  /** Renew ahead of time if the token ends within `aheadMs`, or is older than `maxAgeMs` when it does not say. @throws TokenError */
-  renewEarly(accountId: string, aheadMs: number, refreshedAtMs: number, maxAgeMs: number): Promise<void>
+  /** How the stored tokens stand, read anew. @throws TokenError */
+  facts(accountId: string): Promise<TokenFacts & { version: number }>
+  /** Renew ahead of time, unless the token of `version` has a successor already. @throws TokenError */
+  renewAhead(accountId: string, version: number): Promise<void>
   /** The stored tokens may have changed: forget what is in memory. */
   forget(accountId: string): void
   forgetAll(): void
@@ -44,18 +47,12 @@ export type TokensDeps = {
 /** Tokens that came in exchange for those of `used`. */
 type Rotation = { used: Credential; next: NewTokens }
 
-/** A token this near its end is renewed before it is used. */
-const nearEndMs = 30_000
-/** Another process that has marked a refresh gets this long to finish it. */
-const otherRefreshMs = 30_000
 const pollMs = 250
 /** A request waits this long for it, then another account may serve. */
 const patienceMs = 3_000
 /** After a passing failure no new try for this long. */
 const restMs = 5_000
 const storeTries = 5
-/** The refresh token may be spent and its successor lost: the sign-in ends with the access token, not before. */
-const lostCodes = new Set(['reply_lost', 'invalid_response', 'refresh_interrupted'])
 
 export function createTokens({ store, client, clock, authBaseUrl, onRotated }: TokensDeps): Tokens {
   const cached = new Map<string, Credential>()
@@ -64,6 +61,8 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
   const restUntil = new Map<string, { untilMs: number; code: string }>()
   /** Rotated tokens that the store could not take yet: lost for good if they were forgotten. */
   const unsaved = new Map<string, Rotation>()
+  /** Refresh tokens that are spent without a successor, and how that came; the store knows only that they were sent. */
+  const spent = new Map<string, { refreshToken: Secret; kind: TokenError['kind']; code: string }>()
 
   const once = (running: Map<string, Promise<Credential>>, id: string, work: () => Promise<Credential>) => {
     const current = running.get(id)
@@ -105,15 +104,15 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
     }
   }
 
-  const refresh = async (id: string): Promise<Credential> => {
+  /** `version`: of the token that is to be replaced. */
+  const refresh = async (id: string, version: number): Promise<Credential> => {
     const left = unsaved.get(id)
     if (left) return keep(id, left)
     const rest = restUntil.get(id)
     if (rest && rest.untilMs > clock.now()) throw new TokenError('later', rest.code)
-    const known = cached.get(id)
     const credential = await reload(id)
     // Another process was faster: its token is as good as a new one.
-    if (known && credential.version > known.version && !ended(credential, nearEndMs)) return credential
+    if (credential.version > version && isUsable(credential, clock.now())) return credential
     if (!(await store.accounts.beginRefresh(id, credential.version, clock.now())))
       return afterOther(id, credential.version)
     const result = await refreshTokens(client, authBaseUrl, credential.refreshToken)
@@ -129,53 +128,53 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
   const settle = async (id: string, used: Credential, result: Exclude<RefreshResult, { kind: 'rotated' }>) => {
     const now = await reload(id)
     if (now.version !== used.version) return now
-    if (result.kind === 'lost') throw new TokenError('reauth_required', result.code)
-    if (result.kind === 'ended') throw new TokenError(result.as, result.code)
+    if (result.kind !== 'later') {
+      const kind = result.kind === 'ended' ? result.as : 'reauth_required'
+      spent.set(id, { refreshToken: used.refreshToken, kind, code: result.code })
+      throw new TokenError(kind, result.code)
+    }
     await store.accounts.abandonRefresh(id, used.version)
     restUntil.set(id, { untilMs: clock.now() + restMs, code: result.code })
     throw new TokenError('later', result.code)
   }
 
-  /** Somebody else marked this refresh: another process that will finish, or one that died in the middle. */
+  /** The refresh was marked before: by ourselves, by another process that will finish, or by one that died in the middle. */
   const afterOther = async (id: string, version: number): Promise<Credential> => {
     const patienceEndsMs = clock.now() + patienceMs
     for (;;) {
       const now = await reload(id)
       if (now.version !== version) return now
       if (now.refreshStartedAtMs === null) throw new TokenError('later', 'refresh_failed_elsewhere')
-      if (now.refreshStartedAtMs + otherRefreshMs <= clock.now())
+      const known = spent.get(id)
+      if (known?.refreshToken.reveal() === now.refreshToken.reveal()) throw new TokenError(known.kind, known.code)
+      if (now.refreshStartedAtMs + refreshTakesMs <= clock.now())
         throw new TokenError('reauth_required', 'refresh_interrupted')
       if (clock.now() >= patienceEndsMs) throw new TokenError('later', 'refresh_elsewhere')
       await pause(clock, pollMs, neverAborted)
     }
   }
 
-  const ended = ({ expiresAtMs }: Credential, aheadMs: number) =>
-    expiresAtMs !== null && expiresAtMs - aheadMs <= clock.now()
   const token = ({ accessToken, version }: Credential): AccessToken => ({ bearer: accessToken, version })
 
   return {
     async current(id) {
       const credential = await load(id)
-      if (!ended(credential, nearEndMs)) return token(credential)
-      return token(await once(refreshing, id, () => refresh(id)))
+      if (isUsable(credential, clock.now())) return token(credential)
+      return token(await once(refreshing, id, () => refresh(id, credential.version)))
     },
     async renewed(id, version) {
       const credential = await load(id)
       if (credential.version > version) return token(credential)
-      return token(await once(refreshing, id, () => refresh(id)))
+      return token(await once(refreshing, id, () => refresh(id, version)))
     },
-    async renewEarly(id, aheadMs, refreshedAtMs, maxAgeMs) {
-      const credential = await load(id)
-      const isOld = credential.expiresAtMs === null && refreshedAtMs + maxAgeMs <= clock.now()
-      // A refresh that was interrupted cannot be repeated; what is left of the access token is still good.
-      if (credential.refreshStartedAtMs !== null || !(isOld || ended(credential, aheadMs))) return
-      try {
-        await once(refreshing, id, () => refresh(id))
-      } catch (error) {
-        const isLost = error instanceof TokenError && lostCodes.has(error.code)
-        if (!isLost || ended(credential, nearEndMs)) throw error
-      }
+    async facts(id) {
+      const { version, accessToken, expiresAtMs, refreshStartedAtMs } = await reload(id)
+      const claims = decodeJwt(accessToken.reveal())
+      const issuedAtMs = claims && issueOf(claims)
+      return { version, issuedAtMs, expiresAtMs, refreshStartedAtMs, hasUnsaved: unsaved.has(id) }
+    },
+    async renewAhead(id, version) {
+      await once(refreshing, id, () => refresh(id, version))
     },
     forget: (id) => void cached.delete(id),
     forgetAll: () => cached.clear(),
@@ -188,4 +187,8 @@ const neverAborted = new AbortController().signal
 function endOf(accessToken: Secret): number | null {
   const claims = decodeJwt(accessToken.reveal())
   return claims && expiryOf(claims)
+}
+
+function issueOf({ iat }: Claims): number | null {
+  return typeof iat === 'number' ? plausibleTime(Math.floor(iat) * 1000) : null
 }

@@ -1,7 +1,8 @@
 import type { ImportOutcome } from '../accounts/import.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { AccountView, ImportItem, WindowView } from '../contract/accounts.ts'
-import { type Account, activeBlock, statusOf } from '../domain/account.ts'
+import { type Account, activeBlock, type Block, statusOf } from '../domain/account.ts'
+import type { Meter } from '../domain/meter.ts'
 import { minuteMs, type QuotaWindow, usedNow, type WindowKind } from '../domain/quota.ts'
 
 /** An account as people see it. */
@@ -19,15 +20,16 @@ export function accountView(account: Account, nowMs: number): AccountView {
     workspaceLabel: account.workspaceLabel,
     status: statusOf(account.health, nowMs),
     statusReason: account.health.signInReason,
-    blocked: block && {
-      by: block.by,
-      window: block.window,
-      code: block.code,
-      since: iso(block.sinceMs),
-      until: iso(block.untilMs),
-      endIsKnown: block.endIsKnown,
-    },
+    statusBasis: basisOf(account, nowMs),
+    advice: account.health.signIn === 'ok' ? null : signInAdvice(account.health.signInReason),
+    blocked: block && blockView(block),
+    blocks: account.health.blocks.filter(({ untilMs }) => untilMs > nowMs).map(blockView),
+    policy: account.policy,
+    priority: account.priority,
+    tags: account.tags,
     windows,
+    meters: account.meters.map((meter) => meterView(meter, nowMs)),
+    limitReached: account.limitReached,
     usage: {
       primaryRemainingPercent: of('short')?.remainingPercent ?? null,
       secondaryRemainingPercent: of('weekly')?.remainingPercent ?? null,
@@ -43,9 +45,35 @@ export function accountView(account: Account, nowMs: number): AccountView {
       readAt: iso(account.credits.readAtMs),
     },
     inFlight: account.inFlight,
+    concurrency: concurrencyOf(account, nowMs),
     lastRefreshAt: iso(account.refreshedAtMs),
     createdAt: iso(account.createdAtMs),
   }
+}
+
+function blockView({ by, window, meter, code, sinceMs, untilMs, endIsKnown, strikes }: Block) {
+  return { by, window, meter, code, since: iso(sinceMs), until: iso(untilMs), endIsKnown, strikes }
+}
+
+function meterView({ key, name, feature, windows }: Meter, nowMs: number) {
+  return { key, name, feature, windows: windows.map((window) => windowView(window, nowMs)) }
+}
+
+function concurrencyOf({ health: { concurrency } }: Account, nowMs: number): AccountView['concurrency'] {
+  if (concurrency === null || concurrency.untilMs <= nowMs) return null
+  return { limit: concurrency.limit, until: iso(concurrency.untilMs) }
+}
+
+/** In the order in which the status is derived: the sign-in, a person's pause, then what the account met. */
+function basisOf({ health }: Account, nowMs: number): AccountView['statusBasis'] {
+  const open = { since: null, until: null, endIsKnown: null }
+  if (health.signIn !== 'ok') return { kind: 'sign_in', code: health.signInReason, ...open }
+  if (health.paused) return { kind: 'operator', code: null, ...open }
+  const block = activeBlock(health, nowMs)
+  if (block === null) return { kind: 'nothing', code: null, ...open }
+  const { code, sinceMs, untilMs, endIsKnown } = block
+  const kind = block.by === 'errors' ? 'failures' : 'refusal'
+  return { kind, code, since: iso(sinceMs), until: iso(untilMs), endIsKnown }
 }
 
 function windowView(window: QuotaWindow, nowMs: number): WindowView {
@@ -59,6 +87,7 @@ function windowView(window: QuotaWindow, nowMs: number): WindowView {
     resetAt: window.resetAtMs === null || isOver ? null : iso(window.resetAtMs),
     source: window.source,
     readAt: iso(window.readAtMs),
+    staleSince: window.staleSinceMs === null ? null : iso(window.staleSinceMs),
   }
 }
 

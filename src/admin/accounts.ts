@@ -1,12 +1,14 @@
 import { type ImportOutcome, importFiles } from '../accounts/import.ts'
 import type { Pool } from '../accounts/pool.ts'
 import {
+  AccountChange,
   AccountDeleted,
   AccountList,
   AccountParams,
   AccountPaused,
   AccountReactivated,
   AccountTrends,
+  AccountView,
   ImportAnswer,
   ImportForm,
 } from '../contract/accounts.ts'
@@ -58,6 +60,31 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         const ids = outcomes.flatMap((outcome) => (outcome.kind === 'rejected' ? [] : [outcome.account.id]))
         if (ids.length > 0) await deps.onImported([...new Set(ids)])
         return answerOf(outcomes, pool, clock.now())
+      },
+    ),
+    route(
+      { method: 'GET', path: '/api/accounts/:id', access, summary: 'One account', params, answer: AccountView },
+      async ({ params: { id } }) => accountView(known(pool, id), clock.now()),
+    ),
+    route(
+      {
+        method: 'PATCH',
+        path: '/api/accounts/:id',
+        access,
+        summary: 'Change how an account is used: policy, priority, tags',
+        params,
+        body: AccountChange,
+        answer: AccountView,
+      },
+      async ({ params: { id }, body: { policy, priority, tags } }) => {
+        known(pool, id)
+        const change = {
+          ...(policy === undefined ? {} : { policy }),
+          ...(priority === undefined ? {} : { priority }),
+          ...(tags === undefined ? {} : { tags: [...new Set(tags)] }),
+        }
+        if (!(await pool.setPreferences(id, change))) throw new AppError('account_not_found')
+        return accountView(known(pool, id), clock.now())
       },
     ),
     route(

@@ -1,4 +1,4 @@
-import { RequestLog, RequestLogQuery, RequestParams, RequestView } from '../contract/requests.ts'
+import { RequestDecision, RequestLog, RequestLogQuery, RequestParams, RequestView } from '../contract/requests.ts'
 import type { RequestRecord } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
@@ -7,6 +7,12 @@ import { type AnyRoute, route } from './route.ts'
 
 /** `flush` writes what is still queued: whoever asks for the log wants the newest line too. */
 export function requestRoutes({ store, flush }: { store: Store; flush: () => Promise<void> }): AnyRoute[] {
+  const known = async (id: string) => {
+    await flush()
+    const record = await store.requests.get(id)
+    if (record === null) throw new AppError('request_not_found')
+    return record
+  }
   return [
     route(
       {
@@ -44,10 +50,23 @@ export function requestRoutes({ store, flush }: { store: Store; flush: () => Pro
         answer: RequestView,
       },
       async ({ params }) => {
-        await flush()
-        const record = await store.requests.get(params.id)
-        if (record === null) throw new AppError('request_not_found')
-        return requestView(record)
+        return requestView(await known(params.id))
+      },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/api/request-logs/:id/decision',
+        access: 'session',
+        summary: 'Why this account: candidates, exclusions, tries and their times',
+        params: RequestParams,
+        answer: RequestDecision,
+      },
+      async ({ params }) => {
+        const { id, requestId, at, accountId, decision, attempts, waitedMs, firstTokenMs, totalMs } = requestView(
+          await known(params.id),
+        )
+        return { id, requestId, at, accountId, decision: decision ?? null, attempts, waitedMs, firstTokenMs, totalMs }
       },
     ),
   ]
@@ -63,6 +82,11 @@ export function requestView({ atMs, costMicroUsd, attempts, ...record }: Request
     ...record,
     at: iso(atMs),
     costUsd: costMicroUsd === null ? null : costMicroUsd / 1e6,
-    attempts: attempts.map(({ atMs: triedAtMs, ...attempt }) => ({ ...attempt, at: iso(triedAtMs) })),
+    attempts: attempts.map(({ atMs: triedAtMs, scope, tookMs, ...attempt }) => ({
+      ...attempt,
+      scope: scope ?? null,
+      at: iso(triedAtMs),
+      tookMs: tookMs ?? null,
+    })),
   }
 }

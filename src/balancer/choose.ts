@@ -1,103 +1,178 @@
 import type { Account } from '../domain/account.ts'
-import type { StrategyName } from '../domain/settings.ts'
-import { type Exclusion, exclusionOf, lacksModel } from './eligibility.ts'
-import { strategies, tightestPercent } from './strategies.ts'
+import { cachedWeight } from '../domain/burn.ts'
+import type { Settings, StrategyName } from '../domain/settings.ts'
+import { hashOf } from './chance.ts'
+import type { Exclusion } from './eligibility.ts'
+import { type Excluded, type Requirements, type Sifted, sift } from './sift.ts'
+import type { Edge, Standing } from './standing.ts'
+import type { Context, Home, Strategy } from './strategies/strategy.ts'
+import { strategies } from './strategies.ts'
+import { tierOf } from './tiers.ts'
 
 /** What routing must know about a request. */
-export type RoutingAsk = {
-  model: string
-  /** The only account that may serve, because the request names an object that lives there. */
-  ownerId: string | null
-  /** The account that served the thread before, or issued its turn state; left when it is out or nearly so. */
-  preferredId: string | null
-  /** Accounts that have said that they do not offer the model. */
-  lacking: ReadonlySet<string>
-  /** Accounts that this request has tried in vain. */
-  tried: ReadonlySet<string>
+export type RoutingAsk = Requirements & {
+  /** A guess at the input's tokens. */
+  inputTokens: number
+  /** The account that served the thread before, and what of the conversation it has cached; left when it is out or nearly so. */
+  home: Home | null
   /** Makes chance repeatable: the request's id and the number of the try. */
   seed: string
 }
 
-export type Policy = { strategy: StrategyName }
+/** A thread leaves the account that has its conversation cached. */
+export type Move = {
+  fromAccountId: string
+  /** What keeps the account from serving, that it is near its edge, or that another one is worth more than the cache. */
+  reason: Exclusion['reason'] | 'edge' | 'gain' | 'gone'
+  /** Tokens of the conversation that are paid again in full, and what that takes of the new account's windows. */
+  warmTokens: number
+  shortPercent: number
+  longPercent: number
+}
 
-/** How near its edge an account is: 0 has room, 1 is nearly used up, 2 is used up by its figures. Safer ones go first. */
-type Edge = 0 | 1 | 2
-const nearEdgePercent = 95
+/** One account that could serve. `parts` is what its rank was made of. */
+type Row = { accountId: string; rank: number; edge: Edge; inFlight: number; parts: Record<string, number> }
 
 /** A routing decision that explains itself: acted on, stored with the request, and shown to people as it is. */
 export type Decision = {
   accountId: string | null
   because: 'owner' | 'affinity' | 'only_one' | 'ranked_first' | 'last_resort' | 'none_eligible'
   strategy: StrategyName
-  ranked: { accountId: string; rank: number; edge: Edge; inFlight: number }[]
-  excluded: { accountId: string; exclusion: Exclusion }[]
+  /** Nearly all accounts rest after failures. Then rests are not heeded, lest the few that are left break down too. */
+  panic: boolean
+  move: Move | null
+  /** How many accounts could serve; `ranked` has the best of them. */
+  candidates: number
+  ranked: Row[]
+  excluded: Excluded[]
 }
 
-/** Pick the account for one request. Pure: the same pool, ask, policy and time always give the same decision. */
-export function choose(pool: readonly Account[], ask: RoutingAsk, policy: Policy, nowMs: number): Decision {
-  const excluded: Decision['excluded'] = []
-  const candidates: Account[] = []
-  for (const account of pool) {
-    const exclusion = exclusionFor(account, ask, pool, nowMs)
-    if (exclusion) excluded.push({ accountId: account.id, exclusion })
-    else candidates.push(account)
+/** So many of the best are kept, to tell why. */
+const keptRows = 20
+/** With no more than this share of the accounts fit, because the others rest after failures, rests are not heeded. */
+const panicShare = 0.2
+
+/** Pick the account for one request. Pure: the same pool, ask, settings and time always give the same decision. */
+export function choose(pool: readonly Account[], ask: RoutingAsk, settings: Settings, nowMs: number): Decision {
+  const sifted = sift(pool, ask, settings, nowMs)
+  const { panic, candidates, excluded } = inPanic(sifted)
+  const strategy = strategies[settings.strategy]
+  const context: Context = {
+    ...{ nowMs, settings, seed: hashOf(ask.seed), inputTokens: ask.inputTokens, home: ask.home, prepared: 0 },
   }
-  const ranked = rank(candidates, ask, policy, nowMs)
-  const first = ranked[0]
-  const base = { strategy: policy.strategy, ranked, excluded }
-  if (first === undefined) {
-    const accountId = soonestToRecover(excluded)
-    return { accountId, because: accountId === null ? 'none_eligible' : 'last_resort', ...base }
+  if (strategy.prepare) context.prepared = strategy.prepare(candidates, context)
+  const order = best(candidates, strategy, context)
+  const base = { strategy: settings.strategy, panic, candidates: candidates.length, excluded }
+  const [first] = order
+  if (first === undefined) return { accountId: null, because: 'none_eligible', move: null, ranked: [], ...base }
+  const home = ask.home === null ? null : placeOfHome(candidates, ask.home, strategy, context)
+  const stays = home !== null && mayStay(home, first, strategy)
+  const chosen = stays ? home : first
+  return {
+    accountId: chosen.standing.account.id,
+    because: becauseOf(ask, sifted, panic, stays),
+    move: ask.home === null ? null : moveOf(ask.home, pool, chosen.standing, home, excluded),
+    ranked: order.map((place) => rowOf(place, strategy, context)),
+    ...base,
   }
-  if (ask.ownerId !== null) return { accountId: first.accountId, because: 'owner', ...base }
-  const preferred = ranked.find((one) => one.accountId === ask.preferredId)
-  if (preferred && preferred.edge <= first.edge) return { accountId: preferred.accountId, because: 'affinity', ...base }
-  return { accountId: first.accountId, because: ranked.length === 1 ? 'only_one' : 'ranked_first', ...base }
 }
 
-/** What this request asks comes before the account's own state: a last resort overrides a rest, nothing else. */
-function exclusionFor(account: Account, ask: RoutingAsk, pool: readonly Account[], nowMs: number): Exclusion | null {
-  if (ask.tried.has(account.id)) return { reason: 'already_tried' }
-  if (ask.ownerId !== null && ask.ownerId !== account.id) return { reason: 'not_owner', ownerId: ask.ownerId }
-  if (ask.lacking.has(account.id) || lacksModel(account, ask.model, pool)) {
-    return { reason: 'model_unavailable', model: ask.model }
+/** Who is asked when nearly everybody rests after failures: all, or with nobody fit the one that rests shortest. */
+function inPanic({ fit, resting, excluded, busy }: Sifted) {
+  const able = fit.length + busy
+  const panic = resting.length > 0 && able <= panicShare * (able + resting.length)
+  if (!panic) return { panic, candidates: fit, excluded }
+  const asked =
+    able === 0 ? [resting.reduce((soonest, one) => (one.untilMs < soonest.untilMs ? one : soonest))] : resting
+  const isAsked = new Set(asked.map(({ standing }) => standing.account.id))
+  return {
+    panic,
+    candidates: [...fit, ...asked.map(({ standing }) => standing)],
+    excluded: excluded.filter(({ accountId }) => !isAsked.has(accountId)),
   }
-  return exclusionOf(account, nowMs)
 }
 
-/** Resting after failures is caution, not a refusal: with nobody else left the one that rests shortest is asked. */
-function soonestToRecover(excluded: Decision['excluded']): string | null {
-  let soonest: { accountId: string; untilMs: number } | null = null
-  for (const { accountId, exclusion } of excluded) {
-    if (exclusion.reason !== 'blocked' || exclusion.by !== 'errors') continue
-    if (soonest === null || exclusion.untilMs < soonest.untilMs) soonest = { accountId, untilMs: exclusion.untilMs }
+type Place = { standing: Standing; tier: number; rank: number }
+
+/** The best places, in order. One pass: with hundreds of accounts to sort them all would be most of the work. */
+function best(candidates: readonly Standing[], strategy: Strategy, context: Context): Place[] {
+  const order: Place[] = []
+  for (const standing of candidates) {
+    const tier = tierOf(standing, context, strategy)
+    const rank = strategy.rank(standing, context)
+    const last = order[keptRows - 1]
+    if (last !== undefined && !isBefore(tier, rank, standing.account, last)) continue
+    if (last !== undefined) order.pop()
+    const place = { standing, tier, rank }
+    let at = order.push(place) - 1
+    for (let before = order[at - 1]; before && isBefore(tier, rank, standing.account, before); before = order[at - 1]) {
+      order[at--] = before
+    }
+    order[at] = place
   }
-  return soonest?.accountId ?? null
+  return order
 }
 
-function rank(candidates: Account[], ask: RoutingAsk, policy: Policy, nowMs: number): Decision['ranked'] {
-  const strategy = strategies[policy.strategy]
-  const rows = candidates.map((account) => ({
-    row: {
-      accountId: account.id,
-      rank: strategy.rank(account, { nowMs, seed: ask.seed }),
-      edge: edgeOf(account, nowMs),
-      inFlight: account.inFlight,
-    },
-    lastChosenAtMs: account.lastChosenAtMs,
-  }))
-  rows.sort(
-    (a, b) =>
-      a.row.edge - b.row.edge ||
-      b.row.rank - a.row.rank ||
-      a.lastChosenAtMs - b.lastChosenAtMs ||
-      (a.row.accountId < b.row.accountId ? -1 : 1),
-  )
-  return rows.map(({ row }) => row)
+function isBefore(tier: number, rank: number, account: Account, other: Place): boolean {
+  if (tier !== other.tier) return tier < other.tier
+  if (rank !== other.rank) return rank > other.rank
+  const { lastChosenAtMs, id } = other.standing.account
+  return account.lastChosenAtMs === lastChosenAtMs ? account.id < id : account.lastChosenAtMs < lastChosenAtMs
 }
 
-function edgeOf(account: Account, nowMs: number): Edge {
-  const used = tightestPercent(account, nowMs)
-  if (used >= 100) return 2
-  return used >= nearEdgePercent ? 1 : 0
+function placeOfHome(candidates: readonly Standing[], home: Home, strategy: Strategy, context: Context): Place | null {
+  const standing = candidates.find(({ account }) => account.id === home.accountId)
+  return standing
+    ? { standing, tier: tierOf(standing, context, strategy), rank: strategy.rank(standing, context) }
+    : null
+}
+
+/** A thread stays as long as its account is no nearer its edge than the best; where moves are priced, the price decides. */
+function mayStay(home: Place, first: Place, { pricesMoves }: Strategy): boolean {
+  if (home.standing.edge > first.standing.edge) return false
+  return !pricesMoves || home.rank >= first.rank
+}
+
+function becauseOf(ask: RoutingAsk, { fit, busy }: Sifted, panic: boolean, stays: boolean): Decision['because'] {
+  if (panic && fit.length + busy === 0) return 'last_resort'
+  if (ask.ownerId !== null) return 'owner'
+  if (stays) return 'affinity'
+  return fit.length === 1 && !panic ? 'only_one' : 'ranked_first'
+}
+
+function moveOf(
+  home: Home,
+  pool: readonly Account[],
+  to: Standing,
+  from: Place | null,
+  excluded: readonly Excluded[],
+): Move | null {
+  if (home.accountId === to.account.id) return null
+  const { short, long } = to
+  const again = home.warmTokens * (1 - cachedWeight)
+  return {
+    fromAccountId: home.accountId,
+    reason: reasonToMove(home, pool, to, from, excluded),
+    warmTokens: home.warmTokens,
+    shortPercent: again * short.percentPerToken,
+    longPercent: again * long.percentPerToken,
+  }
+}
+
+function reasonToMove(
+  home: Home,
+  pool: readonly Account[],
+  to: Standing,
+  from: Place | null,
+  excluded: readonly Excluded[],
+): Move['reason'] {
+  if (from !== null) return from.standing.edge > to.edge ? 'edge' : 'gain'
+  const found = excluded.find(({ accountId }) => accountId === home.accountId)
+  if (found) return found.exclusion.reason
+  return pool.some(({ id }) => id === home.accountId) ? 'gain' : 'gone'
+}
+
+function rowOf({ standing, rank }: Place, strategy: Strategy, context: Context): Row {
+  const { account, edge } = standing
+  return { accountId: account.id, rank, edge, inFlight: account.inFlight, parts: strategy.explain(standing, context) }
 }

@@ -1,28 +1,67 @@
-import { type Account, activeBlock, type Block } from '../domain/account.ts'
+import {
+  type Account,
+  activeBlock,
+  type Block,
+  failuresBeforeRest,
+  meterBlock,
+  nonWindowBlock,
+} from '../domain/account.ts'
+import type { Meter } from '../domain/meter.ts'
+import { usedNow } from '../domain/quota.ts'
+
+/** Which bound on requests at once is reached: open answers, answers that have not begun, or what the upstream bears. */
+export type Cap = 'streams' | 'turn_starts' | 'upstream'
+export type Caps = { maxStreams: number; maxTurnStarts: number }
 
 /** Why an account cannot serve a request. Shown to people as it is, so each carries what a person needs. */
 export type Exclusion =
   | { reason: 'deactivated' | 'reauth_required'; code: string | null }
   | { reason: 'paused' }
-  | { reason: 'blocked'; by: Block['by']; code: string; untilMs: number }
+  | { reason: 'blocked'; by: Block['by']; code: string; untilMs: number; endIsKnown: boolean }
+  /** The limit that governs this model is used up; other models are served. */
+  | { reason: 'meter_used_up'; meter: string; untilMs: number | null }
   | { reason: 'model_unavailable'; model: string }
   | { reason: 'not_owner'; ownerId: string }
+  | { reason: 'not_selected' }
+  | { reason: 'not_tagged' }
   | { reason: 'already_tried' }
+  | { reason: 'busy'; cap: Cap; inFlight: number; limit: number }
+  /** It comes back from a rest, and the one request that tries it is under way. */
+  | { reason: 'probing' }
 
-/** The first thing that rules the account out for anybody, or null. Ordered from "a person must act" to "it passes". */
-export function exclusionOf(account: Account, nowMs: number): Exclusion | null {
+/**
+ * The first thing that rules the account out for anybody, or null. Ordered from "a person must act" to "it passes". For a
+ * model with a meter of its own the ordinary windows do not count.
+ */
+export function exclusionOf(account: Account, nowMs: number, windowsCount = true): Exclusion | null {
   const { health } = account
   if (health.signIn !== 'ok') return { reason: health.signIn, code: health.signInReason }
   if (health.paused) return { reason: 'paused' }
-  const block = activeBlock(health, nowMs)
-  return block && { reason: 'blocked', by: block.by, code: block.code, untilMs: block.untilMs }
+  if (health.blocks.length === 0) return null
+  const block = windowsCount ? activeBlock(health, nowMs) : nonWindowBlock(health, nowMs)
+  if (block === null) return null
+  return { reason: 'blocked', by: block.by, code: block.code, untilMs: block.untilMs, endIsKnown: block.endIsKnown }
 }
 
-/**
- * Whether the account is known to lack a model that another one is known to have. A model that nobody lists is let
- * through: catalogues lag behind, and the upstream's own answer is the better error.
- */
-export function lacksModel(account: Account, model: string, pool: readonly Account[]): boolean {
-  if (account.models === null || account.models.has(model)) return false
-  return pool.some((other) => other.models?.has(model))
+/** What keeps a fit account from taking one more request at this moment, or null. */
+export function crowdingOf(account: Account, caps: Caps, nowMs: number): Exclusion | null {
+  const { inFlight, starting, health } = account
+  if (inFlight === 0) return null
+  // Its rest is over, and nothing has been served since.
+  if (health.failures >= failuresBeforeRest) return { reason: 'probing' }
+  const { concurrency } = health
+  if (concurrency !== null && concurrency.untilMs > nowMs && inFlight >= concurrency.limit)
+    return { reason: 'busy', cap: 'upstream', inFlight, limit: concurrency.limit }
+  if (inFlight >= caps.maxStreams) return { reason: 'busy', cap: 'streams', inFlight, limit: caps.maxStreams }
+  if (starting >= caps.maxTurnStarts)
+    return { reason: 'busy', cap: 'turn_starts', inFlight: starting, limit: caps.maxTurnStarts }
+  return null
+}
+
+/** Whether a meter is used up on the account; null: it is not. */
+export function meterExclusion(account: Account, meter: Meter, nowMs: number): Exclusion | null {
+  const block = meterBlock(account.health, meter.key, nowMs)
+  if (block) return { reason: 'meter_used_up', meter: meter.name, untilMs: block.untilMs }
+  const full = meter.windows.find((window) => usedNow(window, nowMs) >= 100)
+  return full ? { reason: 'meter_used_up', meter: meter.name, untilMs: full.resetAtMs } : null
 }

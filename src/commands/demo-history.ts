@@ -3,6 +3,7 @@ import type { Decision } from '../balancer/choose.ts'
 import { costMicroUsd } from '../domain/price.ts'
 import { dayMs, hourMs, type QuotaWindow } from '../domain/quota.ts'
 import type { RequestRecord } from '../domain/request.ts'
+import { defaultSettings } from '../domain/settings.ts'
 import type { UsageSample } from '../store/store.ts'
 
 /** What the demo remembers of an account's past. */
@@ -42,8 +43,10 @@ function demoRequest(
   const failed = chance('outcome') < 0.03
   const totalMs = Math.round(1_500 + 20_000 * chance('total'))
   const because = chance('because') < 0.7 ? 'affinity' : 'ranked_first'
-  const ranked: Decision['ranked'] = [{ accountId, rank: 0, edge: 0, inFlight: 0 }]
-  const decision: Decision = { accountId, because, strategy: 'capacity_weighted', ranked, excluded: [] }
+  const ranked: Decision['ranked'] = [{ accountId, rank: 0, edge: 0, inFlight: 0, parts: {} }]
+  const strategy = defaultSettings.strategy
+  const rest = { panic: false, move: null, candidates: 1, excluded: [] }
+  const decision: Decision = { accountId, because, strategy, ranked, ...rest }
   return {
     id: `req_0demo-${name}`,
     requestId: `demo-${name}`,
@@ -67,7 +70,14 @@ function demoRequest(
     sessionId: null,
     threadId: `demo-thread-${Math.floor(chance('thread') * 12)}`,
     responseId: null,
-    attempts: [{ accountId, verdict: failed ? 'transient' : 'relay', code: null, status: failed ? null : 200, atMs }],
+    affinityKey: null,
+    waitedMs: null,
+    attempts: [
+      {
+        ...{ accountId, verdict: failed ? 'transient' : 'relay', scope: failed ? 'account' : null, code: null },
+        ...{ status: failed ? null : 200, atMs, tookMs: 400 },
+      },
+    ],
     decision,
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { statuses } from '../domain/account.ts'
+import { routingPolicies, statuses } from '../domain/account.ts'
 import { readingSources, windowKinds } from '../domain/quota.ts'
+import { tag } from '../domain/settings.ts'
 import { moment, percent } from './common.ts'
 
 /** One usage window, with where its figure comes from and when it was read. */
@@ -12,6 +13,8 @@ export const WindowView = z.object({
   resetAt: moment.nullable(),
   source: z.enum(readingSources),
   readAt: moment,
+  /** Since when the upstream does not mention the window any more; null: it does. */
+  staleSince: moment.nullable(),
 })
 export type WindowView = z.infer<typeof WindowView>
 
@@ -19,11 +22,40 @@ export type WindowView = z.infer<typeof WindowView>
 const BlockView = z.object({
   by: z.enum(['burst', 'window', 'plan', 'errors']),
   window: z.enum(windowKinds).nullable(),
+  /** The meter that is used up: then only the models that it governs rest. */
+  meter: z.string().nullable(),
   code: z.string(),
   since: moment,
   until: moment,
   endIsKnown: z.boolean(),
+  /** The how many-th in a row. */
+  strikes: z.int(),
 })
+
+/** A limit beside the windows that governs certain models only. */
+const MeterView = z.object({
+  key: z.string(),
+  name: z.string(),
+  feature: z.string().nullable(),
+  windows: z.array(WindowView),
+})
+
+/** What the status was derived from: a person's doing, the sign-in, a refusal of the upstream, failures, or nothing at all. */
+const StatusBasis = z.object({
+  kind: z.enum(['operator', 'sign_in', 'refusal', 'failures', 'nothing']),
+  code: z.string().nullable(),
+  since: moment.nullable(),
+  until: moment.nullable(),
+  /** False: the end is assumed, since the upstream named none. Null: there is no end. */
+  endIsKnown: z.boolean().nullable(),
+})
+
+const routing = {
+  policy: z.enum(routingPolicies),
+  /** Higher goes first among accounts that have room. */
+  priority: z.int().min(-100).max(100),
+  tags: z.array(tag).max(20),
+}
 
 export const AccountView = z.object({
   accountId: z.string(),
@@ -36,8 +68,18 @@ export const AccountView = z.object({
   status: z.enum(statuses),
   /** The code behind `reauth_required` or `deactivated`. */
   statusReason: z.string().nullable(),
+  statusBasis: StatusBasis,
+  /** What happened to the sign-in, and what mends it; null while it is in order. */
+  advice: z.object({ cause: z.string(), fix: z.string() }).nullable(),
+  /** The block that ends last, or null. */
   blocked: BlockView.nullable(),
+  /** All blocks in force, those of single meters included. */
+  blocks: z.array(BlockView),
+  ...routing,
   windows: z.array(WindowView),
+  meters: z.array(MeterView),
+  /** The upstream's word for the limit that is reached. */
+  limitReached: z.string().nullable(),
   /** The same figures by the old names: short, weekly and monthly window. */
   usage: z.object({
     primaryRemainingPercent: percent.nullable(),
@@ -51,6 +93,8 @@ export const AccountView = z.object({
     .object({ has: z.boolean(), unlimited: z.boolean(), balance: z.number().nullable(), readAt: moment })
     .nullable(),
   inFlight: z.int(),
+  /** How many requests at once the upstream was seen to bear, and until when that is believed. */
+  concurrency: z.object({ limit: z.int(), until: moment }).nullable(),
   lastRefreshAt: moment,
   createdAt: moment,
 })
@@ -99,6 +143,10 @@ export const AccountTrends = z.object({
 export type AccountTrends = z.infer<typeof AccountTrends>
 
 export const AccountParams = z.object({ id: z.string().min(1).max(200) })
+
+/** What a person wants of an account; only what is named changes. */
+export const AccountChange = z.strictObject(routing).partial()
+export type AccountChange = z.infer<typeof AccountChange>
 
 export const AccountPaused = z.object({ status: z.literal('paused') })
 export const AccountReactivated = z.object({ status: z.literal('reactivated') })

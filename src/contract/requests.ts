@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { errorScopes } from '../domain/request.ts'
 import { moment, oneOrMore } from './common.ts'
 
 const requestStatuses = ['success', 'error', 'cancelled'] as const
@@ -19,9 +20,13 @@ export const RequestLogQuery = z.object({
 const Attempt = z.object({
   accountId: z.string(),
   verdict: z.string(),
+  /** What the error concerns; null for the answer that was relayed, and for requests logged by earlier releases. */
+  scope: z.enum(errorScopes).nullable(),
   code: z.string().nullable(),
   status: z.int().nullable(),
   at: moment,
+  /** How long the try took until it had shown what it is; null for requests logged by earlier releases. */
+  tookMs: z.number().nullable(),
 })
 
 /** One request as the log shows it. */
@@ -49,6 +54,10 @@ export const RequestView = z.object({
   sessionId: z.string().nullable(),
   threadId: z.string().nullable(),
   responseId: z.string().nullable(),
+  /** Digest of the thread's affinity key, as `/api/affinities` has it. */
+  affinityKey: z.string().nullable(),
+  /** How long the request waited for a place on an account; null: it did not. */
+  waitedMs: z.int().nullable(),
   attempts: z.array(Attempt),
   /** The routing decision as it was made: who was ranked, who was excluded and why. */
   decision: z.unknown(),
@@ -57,4 +66,19 @@ export type RequestView = z.infer<typeof RequestView>
 
 export const RequestLog = z.object({ items: z.array(RequestView), nextCursor: z.string().nullable() })
 export type RequestLog = z.infer<typeof RequestLog>
+/** Why this account: the decision of the last try, all tries, and where the time went. */
+export const RequestDecision = z.object({
+  id: z.string(),
+  requestId: z.string(),
+  at: moment,
+  accountId: z.string().nullable(),
+  /** Who was ranked with which parts, who was excluded and why, and what a move cost. Null: the request met no decision. */
+  decision: z.unknown(),
+  attempts: z.array(Attempt),
+  waitedMs: z.int().nullable(),
+  firstTokenMs: z.number().nullable(),
+  totalMs: z.number(),
+})
+export type RequestDecision = z.infer<typeof RequestDecision>
+
 export const RequestParams = z.object({ id: z.string().min(1).max(200) })

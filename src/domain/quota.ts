@@ -14,6 +14,8 @@ export type QuotaWindow = {
   resetAtMs: number | null
   source: ReadingSource
   readAtMs: number
+  /** Since when the upstream does not mention the window any more; it goes when its reset has passed. Null: it does. */
+  staleSinceMs: number | null
 }
 
 /** Purchased credits beside the windows, as the upstream reports them. */
@@ -44,12 +46,14 @@ export function isNewWindow(earlier: { resetAtMs: number | null }, later: { rese
 
 /**
  * Fold new readings into the known windows. The newest wins, but a refusal stands against softer evidence until its
- * reset has passed, or until a reading shows a window that resets later (it was reset early).
+ * reset has passed, or until a reading shows a window that resets later (it was reset early). `isComplete` readings name
+ * every window that there is (a poll does): the others go stale.
  */
 export function mergeReadings(
   known: readonly QuotaWindow[],
   readings: readonly QuotaWindow[],
   nowMs: number,
+  isComplete = false,
 ): QuotaWindow[] {
   const merged = new Map(known.map((window) => [window.kind, window]))
   for (const reading of readings) {
@@ -57,7 +61,17 @@ export function mergeReadings(
     if (before && !outranks(reading, before, nowMs)) continue
     merged.set(reading.kind, reading)
   }
+  if (isComplete && readings.length > 0) {
+    const mentioned = new Set(readings.map(({ kind }) => kind))
+    for (const window of merged.values()) if (!mentioned.has(window.kind)) forget(merged, window, nowMs)
+  }
   return windowKinds.flatMap((kind) => merged.get(kind) ?? [])
+}
+
+/** A window that is not mentioned any more counts as it was until its reset, and then not at all. */
+function forget(windows: Map<WindowKind, QuotaWindow>, window: QuotaWindow, nowMs: number): void {
+  if (window.resetAtMs === null || window.resetAtMs <= nowMs) windows.delete(window.kind)
+  else windows.set(window.kind, { ...window, staleSinceMs: window.staleSinceMs ?? nowMs })
 }
 
 function outranks(reading: QuotaWindow, before: QuotaWindow, nowMs: number): boolean {
@@ -85,8 +99,12 @@ const capacityByPlan: Record<string, Capacity> = {
   enterprise: pro,
 }
 
-/** Capacity of a plan; an unknown plan counts as the smallest. */
-export function capacityOf(plan: string): Capacity {
+/** Sizes that a person set for some plans. */
+export type PlanCapacities = Readonly<Record<string, Capacity>>
+
+/** Capacity of a plan, in credits; an unknown plan counts as the smallest. */
+export function capacityOf(plan: string, own: PlanCapacities = {}): Capacity {
+  if (Object.hasOwn(own, plan)) return own[plan] ?? free
   return Object.hasOwn(capacityByPlan, plan) ? (capacityByPlan[plan] ?? free) : free
 }
 
@@ -126,5 +144,6 @@ export function refusalReading(
     resetAtMs,
     source: 'refusal',
     readAtMs: nowMs,
+    staleSinceMs: null,
   }
 }

@@ -1,5 +1,7 @@
+import type { AffinityKey } from './affinity.ts'
+
 /** An object that exists on one account only. Whoever names it must be served by that account. */
-export type OwnedKind = 'response' | 'file' | 'turn_state'
+export type OwnedKind = 'response' | 'file' | 'conversation' | 'turn_state'
 export type OwnedObject = { kind: OwnedKind; id: string }
 
 /** One request as routing sees it. */
@@ -10,8 +12,12 @@ export type Ask = {
   serviceTier: string | null
   /** Whether the client wants a stream. */
   stream: boolean
-  /** Soft affinity, strongest first: thread, session, prompt cache key. */
-  affinityKeys: string[]
+  /** The client key that the request came with; null: none. */
+  keyId: string | null
+  /** A guess at the input's tokens, from the size of the body. */
+  inputTokens: number
+  /** Soft affinity, strongest first. */
+  affinityKeys: AffinityKey[]
   /** Objects that pin the request to their account. */
   owned: OwnedObject[]
   sessionId: string | null
@@ -21,8 +27,26 @@ export type Ask = {
 /** Tokens of one turn. `cached` is part of `input`, `reasoning` is part of `output`. */
 export type TokenUsage = { input: number; cached: number; output: number; reasoning: number }
 
+/**
+ * What an error concerns. Only `account` may ever touch an account's health. `egress`: the way out, or an edge in front of
+ * the upstream. `capability`: something beside the model that the account was not given.
+ */
+export const errorScopes = ['request', 'model', 'capability', 'account', 'egress', 'local_network'] as const
+export type ErrorScope = (typeof errorScopes)[number]
+
 /** One try on one account, in order; the last one gave the answer. */
-export type Attempt = { accountId: string; verdict: string; code: string | null; status: number | null; atMs: number }
+export type Attempt = {
+  accountId: string
+  verdict: string
+  /** What the error concerns; null for an answer that was relayed. */
+  scope: ErrorScope | null
+  code: string | null
+  status: number | null
+  /** When it had shown what it is. */
+  atMs: number
+  /** How long that took. */
+  tookMs: number
+}
 
 export type Outcome = 'success' | 'error' | 'cancelled'
 
@@ -53,6 +77,10 @@ export type RequestRecord = {
   sessionId: string | null
   threadId: string | null
   responseId: string | null
+  /** Digest of the strongest soft key; null when the request had none. */
+  affinityKey: string | null
+  /** How long the request waited for a place on an account; null: it did not. */
+  waitedMs: number | null
   attempts: Attempt[]
   /** The routing decision of the last attempt, kept as it was made. */
   decision: unknown

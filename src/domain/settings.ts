@@ -1,12 +1,58 @@
 import { z } from 'zod'
 
-const strategyNames = ['capacity_weighted', 'round_robin', 'fill_first', 'least_used'] as const
+export const strategyNames = [
+  'cache_value',
+  'capacity_weighted',
+  'relative_availability',
+  'usage_weighted',
+  'round_robin',
+  'fill_first',
+  'sequential_drain',
+  'reset_drain',
+  'single_account',
+] as const
 export type StrategyName = (typeof strategyNames)[number]
+
+const accountId = z.string().min(1).max(200)
+const credits = z.number().positive().max(1e9).nullable()
+export const tag = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,39}$/u, 'A tag has up to 40 letters, digits, spaces, dots, dashes.')
 
 /** Everything a person may change while the server runs. Default, unit and section travel with the type. */
 export const Settings = z.object({
-  strategy: z.enum(strategyNames).default('capacity_weighted').meta({ section: 'routing' }),
+  strategy: z.enum(strategyNames).default('cache_value').meta({ section: 'routing' }),
+  /** `relative_availability`: how strongly more room is preferred, and among how many. */
+  relativePower: z.number().min(0).max(10).default(2).meta({ section: 'routing' }),
+  relativeTopK: z.int().min(1).max(20).default(5).meta({ section: 'routing' }),
+  /** `single_account`: the one that serves. */
+  singleAccountId: accountId.nullable().default(null).meta({ section: 'routing' }),
+  /** `sequential_drain`: in this order; accounts that are not named come after, the smallest plan first. */
+  drainOrder: z.array(accountId).max(1_000).default([]).meta({ section: 'routing' }),
+  /** Under any strategy: first the accounts whose window of this kind resets soonest. */
+  preferEarlierReset: z.enum(['off', 'short', 'long']).default('off').meta({ section: 'routing' }),
+  /** Used percent of a window from which an account is spared while others have room. */
+  edgeShortPercent: z.number().min(1).max(100).default(95).meta({ section: 'routing', unit: '%' }),
+  edgeLongPercent: z.number().min(1).max(100).default(98).meta({ section: 'routing', unit: '%' }),
+  /** Only accounts with one of these tags serve; empty: all. */
+  onlyTags: z.array(tag).max(50).default([]).meta({ section: 'routing' }),
+  /** Nominal sizes of plans in credits, where the built-in ones are wrong; null: the plan has no such window. */
+  planCapacities: z
+    .record(z.string().min(1).max(60), z.object({ short: credits, weekly: credits, monthly: credits }))
+    .default({})
+    .meta({ section: 'routing' }),
+  /** How long a new or recovered account is given its load step by step. */
+  slowStartMinutes: z.int().min(0).max(120).default(5).meta({ section: 'routing', unit: 'min' }),
   affinityMinutes: z.int().min(0).max(1_440).default(30).meta({ section: 'routing', unit: 'min' }),
+  maxStreams: z.int().min(1).max(10_000).default(24).meta({ section: 'admission', unit: 'requests' }),
+  maxTurnStarts: z.int().min(1).max(10_000).default(12).meta({ section: 'admission', unit: 'requests' }),
+  /** How long a request waits for a place on an account, or for a brief rest to end. */
+  waitSeconds: z.int().min(0).max(300).default(15).meta({ section: 'admission', unit: 's' }),
+  maxWaiting: z.int().min(0).max(10_000).default(256).meta({ section: 'admission', unit: 'requests' }),
+  /** When a reset credit may be used without a person: never, when the whole pool is out, or before it expires unused. */
+  resetCreditRule: z.enum(['never', 'pool_out', 'expiring']).default('never').meta({ section: 'quota' }),
 })
 export type Settings = z.infer<typeof Settings>
 

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { AffinityKey } from '../domain/affinity.ts'
 import type { Ask, OwnedObject } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
 import { ScanError, type Span, scanObject } from './scan.ts'
@@ -53,8 +54,10 @@ export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: 
     effort,
     serviceTier: text('service_tier'),
     stream,
+    keyId: null,
+    inputTokens: guessTokens(bytes.length),
     affinityKeys: affinityKeys(identity, cacheKey),
-    owned: ownedBy(bytes, headers, previous),
+    owned: ownedBy(bytes, headers, previous, conversationOf(read('conversation'))),
     ...identity,
   }
   // A byte order mark is no JSON: such a body is written anew.
@@ -107,16 +110,33 @@ function identityOf(headers: IncomingHttpHeaders): Identity {
   }
 }
 
-function affinityKeys({ sessionId, threadId }: Identity, cacheKey: string | null): string[] {
-  const keys: string[] = []
-  if (threadId !== null) keys.push(`thread:${threadId}`)
-  if (sessionId !== null) keys.push(`session:${sessionId}`)
-  if (cacheKey !== null && cacheKey !== '') keys.push(`cache:${cacheKey}`)
+function affinityKeys({ sessionId, threadId }: Identity, cacheKey: string | null): AffinityKey[] {
+  const keys: AffinityKey[] = []
+  if (threadId !== null) keys.push({ kind: 'thread', id: threadId })
+  if (sessionId !== null) keys.push({ kind: 'session', id: sessionId })
+  if (cacheKey !== null && cacheKey !== '') keys.push({ kind: 'cache', id: cacheKey })
   return keys
 }
 
-function ownedBy(bytes: Buffer, headers: IncomingHttpHeaders, previous: string | null): OwnedObject[] {
+/** A conversation is named by its id, or by an object that has it. */
+function conversationOf(value: unknown): string | null {
+  const id = typeof value === 'object' && value !== null && 'id' in value ? value.id : value
+  return typeof id === 'string' && id !== '' ? id : null
+}
+
+/** Four bytes of JSON for a token; what is larger than any context holds images, which count for less. */
+function guessTokens(bytes: number): number {
+  return Math.min(400_000, Math.ceil(bytes / 4))
+}
+
+function ownedBy(
+  bytes: Buffer,
+  headers: IncomingHttpHeaders,
+  previous: string | null,
+  conversation: string | null,
+): OwnedObject[] {
   const owned: OwnedObject[] = []
+  if (conversation !== null) owned.push({ kind: 'conversation', id: conversation })
   if (previous !== null && previous !== '') owned.push({ kind: 'response', id: previous })
   for (const id of fileIds(bytes)) owned.push({ kind: 'file', id })
   const turnState = header(headers, 'x-codex-turn-state')

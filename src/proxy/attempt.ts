@@ -1,14 +1,16 @@
 import type { Pool } from '../accounts/pool.ts'
+import type { RetryBudget } from '../accounts/retry-budget.ts'
 import type { AccessToken, Tokens } from '../accounts/tokens.ts'
 import { TokenError } from '../accounts/tokens.ts'
 import { chanceOf } from '../balancer/chance.ts'
+import { meterFor } from '../domain/meter.ts'
 import { type Clock, pause } from '../lib/clock.ts'
 import { TransportError, type UpstreamClient } from '../upstream/client.ts'
 import { upstreamHeaders } from '../upstream/headers.ts'
 import { type Head, readOpening, readWhole } from '../upstream/opening.ts'
 import { readHeaders, readRateLimitsEvent } from '../upstream/readings.ts'
 import { errorOfBody, errorOfEvent, type UpstreamError } from '../upstream/upstream-error.ts'
-import { judge, type Verdict } from '../upstream/verdict.ts'
+import { judge, scopeOf, type Verdict } from '../upstream/verdict.ts'
 import type { Turn } from './turn.ts'
 
 export type AttemptDeps = {
@@ -16,6 +18,7 @@ export type AttemptDeps = {
   tokens: Tokens
   client: UpstreamClient
   clock: Clock
+  retries: RetryBudget
   upstreamBaseUrl: string
   version: string
 }
@@ -41,13 +44,15 @@ export async function tryAccount(
   let refused: number | null = null
   for (;;) {
     turn.signal.throwIfAborted()
+    const startedAtMs = deps.clock.now()
     const token = await tokenFor(accountId, refused, deps)
-    if ('verdict' in token) return note(turn, accountId, { head: null, verdict: token.verdict }, deps)
-    const tried = note(turn, accountId, await sendOnce(turn, accountId, token, keepTurnState, deps), deps)
+    if ('verdict' in token) return note(turn, accountId, { head: null, verdict: token.verdict }, startedAtMs, deps)
+    const sent = await sendOnce(turn, accountId, token, keepTurnState, deps)
+    const tried = note(turn, accountId, sent, startedAtMs, deps)
     const { kind } = tried.verdict
     if (kind === 'unauthorized' && refused === null) {
       refused = token.version
-    } else if (kind === 'transient' && ++transient < sameAccountTries) {
+    } else if (kind === 'transient' && ++transient < sameAccountTries && deps.retries.spend()) {
       await pause(deps.clock, jittered(firstPauseMs * 2 ** (transient - 1), turn, transient), turn.signal)
     } else if (kind === 'unreachable' && ++network < networkTries) {
       await pause(deps.clock, firstNetworkPauseMs * 2 ** (network - 1), turn.signal)
@@ -66,7 +71,7 @@ async function tokenFor(
   } catch (failure) {
     if (!(failure instanceof TokenError)) throw failure
     const error = ownError(failure.code, failure.message)
-    const verdict = failure.kind === 'later' ? ({ kind: 'try_another', error } as const) : null
+    const verdict = failure.kind === 'later' ? ({ kind: 'try_another', scope: 'egress', error } as const) : null
     return {
       verdict: verdict ?? { kind: 'sign_in_lost', as: failure.kind as 'reauth_required' | 'deactivated', error },
     }
@@ -139,16 +144,21 @@ function verdictOfBreak(failure: TransportError): Exclude<Verdict, { kind: 'rela
   // Another account would meet the same certificate, and waiting does not mend it.
   if (failure.kind === 'untrusted')
     return { kind: 'client_fault', error: ownError('upstream_untrusted', failure.message) }
-  if (failure.kind === 'silent') return { kind: 'try_another', error: ownError('upstream_timeout', failure.message) }
+  if (failure.kind === 'silent')
+    return { kind: 'try_another', scope: 'egress', error: ownError('upstream_timeout', failure.message) }
   return { kind: 'transient', error: ownError('stream_incomplete', failure.message) }
 }
 
 /** Write down the try, and tell the pool what it means for the account. */
-function note(turn: Turn, accountId: string, tried: Tried, { pool, clock }: AttemptDeps): Tried {
+function note(turn: Turn, accountId: string, tried: Tried, startedAtMs: number, { pool, clock }: AttemptDeps): Tried {
   const { verdict, head } = tried
   const error = verdict.kind === 'relay' ? null : verdict.error
   const status = error?.status ?? head?.status ?? null
-  turn.attempts.push({ accountId, verdict: verdict.kind, code: error?.code ?? null, status, atMs: clock.now() })
+  const atMs = clock.now()
+  turn.attempts.push({
+    ...{ accountId, verdict: verdict.kind, scope: scopeOf(verdict), code: error?.code ?? null, status },
+    ...{ atMs, tookMs: atMs - startedAtMs },
+  })
   touchAccount(pool, accountId, verdict, turn.ask.model)
   return tried
 }
@@ -158,8 +168,10 @@ export function touchAccount(pool: Pool, accountId: string, verdict: Verdict, mo
   switch (verdict.kind) {
     case 'limited': {
       const { code, resetsAtMs: untilMs } = verdict.error
-      if (verdict.by === 'window') pool.windowUsedUp(accountId, code, untilMs)
-      else pool.report(accountId, { kind: 'refused', by: verdict.by, code, untilMs, window: null })
+      const { meters, inFlight } = pool.get(accountId) ?? { meters: [], inFlight: 0 }
+      if (verdict.by === 'window') pool.windowUsedUp(accountId, code, untilMs, meterFor(meters, model)?.key)
+      else if (verdict.by === 'concurrency') pool.report(accountId, { kind: 'crowded', inFlight })
+      else pool.report(accountId, { kind: 'refused', by: verdict.by, code, untilMs, window: null, meter: null })
       return
     }
     case 'sign_in_lost':

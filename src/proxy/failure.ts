@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { AppError, openAiBody } from '../errors.ts'
 import type { Head } from '../upstream/opening.ts'
 import type { UpstreamError } from '../upstream/upstream-error.ts'
-import { UpstreamRefusal } from './find-answer.ts'
+import { UpstreamRefusal } from './refusal.ts'
 import type { Turn } from './turn.ts'
 
 /** What the client is told, ready to be sent. `code` is what the log keeps. */

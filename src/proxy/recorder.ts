@@ -40,13 +40,15 @@ export type Result = {
 const keptRows = 20
 
 /** What is known of a request that is recorded; `ask` is null when its body could not be read. */
-export type Recorded = Pick<Turn, 'headers' | 'route' | 'startedAtMs' | 'attempts' | 'decision'> & {
+export type Recorded = Pick<Turn, 'headers' | 'route' | 'startedAtMs' | 'attempts' | 'decision' | 'waitedMs'> & {
   requestId: string
+  /** Digest of the strongest soft key, or null. */
+  affinityKey: string | null
   ask: Ask | null
 }
 
 export function recordOf(id: string, request: Recorded, result: Result, nowMs: number): RequestRecord {
-  const { ask, decision, requestId, attempts, startedAtMs, route } = request
+  const { ask, decision, requestId, affinityKey, attempts, startedAtMs, route } = request
   const { response, ...ending } = result
   const answered = fieldsOf(response)
   const usage = usageOf(answered.usage)
@@ -60,7 +62,7 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     model: ask?.model ?? null,
     effort: ask?.effort ?? null,
     serviceTier,
-    keyId: null,
+    keyId: ask?.keyId ?? null,
     ...ending,
     usage,
     costMicroUsd: usage && ask && costMicroUsd(ask.model, serviceTier, usage),
@@ -69,6 +71,8 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     sessionId: ask?.sessionId ?? null,
     threadId: ask?.threadId ?? null,
     responseId: typeof answered.id === 'string' ? answered.id : null,
+    affinityKey,
+    waitedMs: request.waitedMs === 0 ? null : request.waitedMs,
     attempts,
     decision: decision && {
       ...decision,
@@ -84,7 +88,8 @@ function clientName({ headers }: Recorded): string | null {
   return agent.slice(0, 200)
 }
 
-function usageOf(usage: unknown): TokenUsage | null {
+/** Tokens as a response object counts them; null when it does not. */
+export function usageOf(usage: unknown): TokenUsage | null {
   const fields = fieldsOf(usage)
   if (fields.input_tokens === undefined && fields.output_tokens === undefined) return null
   const reasoning = count(fieldsOf(fields.output_tokens_details).reasoning_tokens)

@@ -55,7 +55,7 @@ export async function serveJson(
     const headers = relayedHeaders(found.head, pool.accounts(), clock.now())
     return reply.headers(headers).send(surface.body === 'compaction' ? compacted(response) : response)
   } finally {
-    found.release()
+    found.lease.release()
     unwatch()
   }
 }

@@ -59,7 +59,7 @@ export async function serveStream(
   } catch (error) {
     return failStream(turn, reply, out, shape, error, deps)
   } finally {
-    found?.release()
+    found?.lease.release()
     unwatch()
   }
 }

@@ -78,7 +78,9 @@ async function readTurn(
       turn.body = nothing
       done()
     }
-    const turn: Turn = { ask, headers, route, startedAtMs, signal, attempts: [], decision: null, body, dropBody }
+    const turn: Turn = {
+      ...{ ask, headers, route, startedAtMs, signal, attempts: [], waitedMs: 0, decision: null, body, dropBody },
+    }
     return turn
   } catch (error) {
     done()

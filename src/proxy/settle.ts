@@ -11,7 +11,7 @@ import { announce } from './announce.ts'
 import { touchAccount } from './attempt.ts'
 import type { Failure } from './failure.ts'
 import type { Found } from './find-answer.ts'
-import { type Recorded, type Recorder, type Result, recordOf } from './recorder.ts'
+import { type Recorded, type Recorder, type Result, recordOf, usageOf } from './recorder.ts'
 import type { Ending } from './relay.ts'
 import type { Turn } from './turn.ts'
 
@@ -25,9 +25,10 @@ export type SettleDeps = {
 }
 
 /** An answer begins: what the client may send next must find the same account, before this answer has ended. */
-export function bind(turn: Turn, { head, accountId }: Found, deps: SettleDeps): void {
+export function bind(turn: Turn, { head, accountId, lease }: Found, deps: SettleDeps): void {
   const { affinity } = deps
   announce(turn, 'streaming', accountId, deps)
+  lease.started()
   affinity.bind(turn.ask.affinityKeys, accountId)
   const turnState = head.headers['x-codex-turn-state']
   if (typeof turnState === 'string') affinity.own({ kind: 'turn_state', id: turnState }, accountId)
@@ -52,7 +53,11 @@ export function settle(
     pool.report(accountId, { kind: 'served' })
     const { id } = fieldsOf(response)
     if (typeof id === 'string' && id !== '') affinity.own({ kind: 'response', id }, accountId)
+    for (const object of turn.ask.owned) if (object.kind === 'conversation') affinity.own(object, accountId)
   }
+  const usage = usageOf(fieldsOf(response).usage)
+  if (usage !== null) affinity.warmed(turn.ask.affinityKeys, accountId, usage.input + usage.output)
+  found.lease.release(usage)
   const unfinished = failure === 'client_disconnected' ? 'cancelled' : 'error'
   record(turn, deps, {
     status: terminal === null ? unfinished : failed ? 'error' : 'success',
@@ -85,19 +90,20 @@ export function settleFailure(
 
 /** The request could not even be read: there is little to record, but a person will look for it. */
 export function settleRejected(
-  request: Omit<Recorded, 'ask' | 'attempts' | 'decision'>,
+  request: Omit<Recorded, 'ask' | 'attempts' | 'decision' | 'waitedMs' | 'affinityKey'>,
   error: AppError,
   deps: SettleDeps,
 ): void {
   const { code: errorCode, message: errorMessage, status: httpStatus } = error
-  write({ ...request, ask: null, attempts: [], decision: null }, deps, {
+  write({ ...request, ask: null, affinityKey: null, attempts: [], waitedMs: 0, decision: null }, deps, {
     ...{ status: 'error', httpStatus, errorCode, errorMessage, accountId: null },
     ...{ firstTokenMs: null, transport: 'json', response: null },
   })
 }
 
 function record(turn: Turn, deps: SettleDeps, result: Result): void {
-  write({ ...turn, requestId: turn.ask.requestId }, deps, result)
+  const affinityKey = deps.affinity.digestOf(turn.ask.affinityKeys)
+  write({ ...turn, requestId: turn.ask.requestId, affinityKey }, deps, result)
 }
 
 function write(request: Recorded, { recorder, clock, log, live }: SettleDeps, result: Result): void {
@@ -105,8 +111,18 @@ function write(request: Recorded, { recorder, clock, log, live }: SettleDeps, re
   recorder.push(row)
   live.emit({ kind: 'request_ended', record: row })
   const { requestId, accountId, status, errorCode, totalMs, firstTokenMs } = row
+  const { move = null } = request.decision ?? {}
   log.info(
-    { requestId, accountId, status, errorCode, attempts: row.attempts.length, firstTokenMs, totalMs },
+    {
+      requestId,
+      accountId,
+      status,
+      errorCode,
+      attempts: row.attempts.length,
+      firstTokenMs,
+      totalMs,
+      ...(move && { move }),
+    },
     'turn ended',
   )
 }

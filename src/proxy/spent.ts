@@ -1,16 +1,18 @@
-import { exclusionOf } from '../balancer/eligibility.ts'
-import { type Account, activeBlock, statusOf } from '../domain/account.ts'
+import { exclusionOf, meterExclusion } from '../balancer/eligibility.ts'
+import { type Account, activeBlock, type Block, meterBlock, nonWindowBlock, statusOf } from '../domain/account.ts'
+import { meterFor } from '../domain/meter.ts'
+import { usedNow } from '../domain/quota.ts'
 import { AppError } from '../errors.ts'
 
 /**
  * What to tell the client when no account of the pool is left. Null: there are fit accounts, they just failed this
  * request. `pool` holds the accounts that offer the model.
  */
-export function spentPoolError(pool: readonly Account[], nowMs: number): AppError | null {
-  if (pool.some((account) => exclusionOf(account, nowMs) === null)) return null
+export function spentPoolError(pool: readonly Account[], model: string, nowMs: number): AppError | null {
+  if (pool.some((account) => !isOut(account, model, nowMs))) return null
   const blocked = pool.flatMap((account) => {
     if (account.health.paused || account.health.signIn !== 'ok') return []
-    const block = activeBlock(account.health, nowMs)
+    const block = blockOn(account, model, nowMs)
     return block ? [{ account, block }] : []
   })
   if (blocked.length === 0) return new AppError('no_accounts', { message: unusable(pool, nowMs) })
@@ -25,6 +27,26 @@ export function spentPoolError(pool: readonly Account[], nowMs: number): AppErro
   if (first === null) return null
   const resetsAtMs = first.block.endIsKnown ? first.block.untilMs : null
   return new AppError('usage_limit_reached', { resetsAtMs, plan: first.account.plan })
+}
+
+function isOut(account: Account, model: string, nowMs: number): boolean {
+  const meter = meterFor(account.meters, model)
+  if (meter !== null && meterExclusion(account, meter, nowMs) !== null) return true
+  return exclusionOf(account, nowMs, meter === null) !== null
+}
+
+/** What keeps the account from serving this model: its own block, or the meter's that governs the model. */
+function blockOn(
+  { health, meters }: Account,
+  model: string,
+  nowMs: number,
+): Pick<Block, 'by' | 'untilMs' | 'endIsKnown'> | null {
+  const meter = meterFor(meters, model)
+  if (meter === null) return activeBlock(health, nowMs)
+  const block = nonWindowBlock(health, nowMs) ?? meterBlock(health, meter.key, nowMs)
+  if (block) return block
+  const full = meter.windows.find((window) => usedNow(window, nowMs) >= 100 && window.resetAtMs !== null)
+  return full ? { by: 'window', untilMs: full.resetAtMs ?? nowMs, endIsKnown: true } : null
 }
 
 type Blocked = { account: Account; block: { untilMs: number } }

@@ -15,5 +15,7 @@ export type Turn = {
   /** Aborted when the client goes away, when the turn takes too long, or when the server has to stop. */
   signal: AbortSignal
   attempts: Attempt[]
+  /** How long the turn has waited for a place on an account. */
+  waitedMs: number
   decision: Decision | null
 }

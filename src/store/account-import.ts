@@ -31,7 +31,7 @@ export async function importAccount(
     .where(and(eq(t.credentials.refreshFingerprint, refreshFingerprint), ne(t.credentials.accountId, id)))
     .limit(1)
   if (holder) return { kind: 'conflict', reason: 'refresh_token_in_use' }
-  if (target.kind === 'known') return heal(tx, t, vault, target, candidate, refreshFingerprint)
+  if (target.kind === 'known') return heal(tx, t, vault, target, candidate, refreshFingerprint, nowMs)
 
   // The id may be taken by an account that was first known by this e-mail address and has another one now.
   if (sameWorkspace.some((row) => row.id === id)) return { kind: 'conflict', reason: 'ambiguous_seat' }
@@ -41,8 +41,8 @@ export async function importAccount(
     seat: target.seat,
     ...profile(candidate),
     ...healthColumns(healthy),
-    windows: [],
-    credits: null,
+    ...{ policy: 'normal', priority: 0, tags: [] },
+    ...{ windows: [], meters: [], credits: null, limitReached: null, burn: null, statistics: null },
     createdAtMs: nowMs,
     refreshedAtMs: candidate.refreshedAtMs,
     version: 1,
@@ -60,6 +60,7 @@ async function heal(
   { row, seat }: { row: AccountRow; seat: string },
   candidate: ImportCandidate,
   refreshFingerprint: string,
+  nowMs: number,
 ): Promise<ImportResult> {
   const [credential] = await tx.select().from(t.credentials).where(eq(t.credentials.accountId, row.id))
   const stale =
@@ -85,7 +86,8 @@ async function heal(
       signIn: 'ok',
       signInReason: null,
       failures: 0,
-      blocked: row.blocked?.by === 'errors' ? null : row.blocked,
+      blocked: accountOf(row).health.blocks.filter(({ by }) => by !== 'errors'),
+      fitSinceMs: row.signIn === 'ok' ? row.fitSinceMs : Math.max(row.fitSinceMs, Math.round(nowMs)),
       refreshedAtMs: stale ? row.refreshedAtMs : candidate.refreshedAtMs,
       version: nextVersion(t.accounts),
     })

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Health, StoredAccount } from '../domain/account.ts'
+import type { Block, Health, StoredAccount } from '../domain/account.ts'
 import { fingerprint, type Vault } from '../lib/secrets.ts'
 import type { Tables } from './schema.ts'
 import type { NewTokens } from './store.ts'
@@ -8,13 +8,32 @@ export type AccountRow = Tables['accounts']['$inferSelect']
 type CredentialRow = Tables['credentials']['$inferSelect']
 
 export function accountOf(row: AccountRow): StoredAccount {
-  const { paused, signIn, signInReason, blocked, failures, ...account } = row
-  return { ...account, health: { paused, signIn, signInReason, blocked, failures } }
+  const { paused, signIn, signInReason, blocked, failures, concurrency, fitSinceMs, windows, ...account } = row
+  const blocks = blocked === null ? [] : (Array.isArray(blocked) ? blocked : [blocked]).map(wholeBlock)
+  return {
+    ...account,
+    windows: windows.map((window) => ({ ...window, staleSinceMs: window.staleSinceMs ?? null })),
+    health: { paused, signIn, signInReason, blocks, failures, concurrency, fitSinceMs },
+  }
+}
+
+/** Fills in what releases before did not write. */
+function wholeBlock(block: Block): Block {
+  return { ...block, meter: block.meter ?? null, strikes: block.strikes ?? 1 }
 }
 
 /** Only what the type names: a caller's object may carry more. */
-export function healthColumns({ paused, signIn, signInReason, blocked, failures }: Health): Health {
-  return { paused, signIn, signInReason, blocked, failures }
+export function healthColumns({ blocks, ...health }: Health) {
+  const { paused, signIn, signInReason, failures, concurrency, fitSinceMs } = health
+  return {
+    paused,
+    signIn,
+    signInReason,
+    failures,
+    concurrency,
+    fitSinceMs: Math.round(fitSinceMs),
+    blocked: [...blocks],
+  }
 }
 
 /** One more than what is stored at the moment of writing. */

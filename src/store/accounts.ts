@@ -1,10 +1,11 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
-import type { Health } from '../domain/account.ts'
+import type { Health, Preferences } from '../domain/account.ts'
+import type { AccountStatistics } from '../domain/statistics.ts'
 import type { Vault } from '../lib/secrets.ts'
 import { importAccount } from './account-import.ts'
 import { accountOf, healthColumns, nextVersion, openTokens, sealTokens } from './account-rows.ts'
 import type { Tables } from './schema.ts'
-import type { Store } from './store.ts'
+import type { Figures, Store } from './store.ts'
 import type { Db, Unit } from './unit.ts'
 
 export function createAccounts(t: Tables, unit: Unit, vault: Vault): Store['accounts'] {
@@ -53,9 +54,26 @@ export function createAccounts(t: Tables, unit: Unit, vault: Vault): Store['acco
     },
     saveHealth: (id: string, health: Health) => change('accounts.saveHealth', id, healthColumns(health)),
     savePlan: (id: string, plan: string) => change('accounts.savePlan', id, { plan }),
-    async saveWindows(id, windows, credits) {
-      await unit('accounts.saveWindows', async (tx) => {
-        await tx.update(accounts).set({ windows, credits }).where(eq(accounts.id, id))
+    async saveFigures(id, { windows, meters, credits, limitReached, burn }: Figures) {
+      await unit('accounts.saveFigures', async (tx) => {
+        await tx.update(accounts).set({ windows, meters, credits, limitReached, burn }).where(eq(accounts.id, id))
+      })
+    },
+    async saveStatistics(id: string, statistics: AccountStatistics) {
+      await unit('accounts.saveStatistics', async (tx) => {
+        await tx.update(accounts).set({ statistics }).where(eq(accounts.id, id))
+      })
+    },
+    savePreferences(id: string, change: Partial<Preferences>) {
+      return unit('accounts.savePreferences', async (tx) => {
+        await touch(tx)
+        const { policy, priority, tags } = accounts
+        const [row] = await tx
+          .update(accounts)
+          .set({ ...change, version: nextVersion(accounts) })
+          .where(eq(accounts.id, id))
+          .returning({ policy, priority, tags })
+        return row ?? null
       })
     },
     remove(id) {

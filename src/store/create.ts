@@ -1,7 +1,9 @@
 import type { Vault } from '../lib/secrets.ts'
 import { createAccounts } from './accounts.ts'
 import { createAffinity } from './affinity.ts'
+import { createCatalogues } from './catalogues.ts'
 import { checkKey } from './key-check.ts'
+import { createRedemptions } from './redemptions.ts'
 import { createRequests } from './requests.ts'
 import type { Tables } from './schema.ts'
 import { createSessions } from './sessions.ts'
@@ -24,6 +26,8 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     usage: createUsage(tables, unit),
     requests: createRequests(tables, unit),
     affinity: createAffinity(tables, unit),
+    redemptions: createRedemptions(tables, unit),
+    catalogues: createCatalogues(tables, unit),
     settings: createSettings(tables, unit),
     signIn: createSignIn(tables, unit, vault),
     sessions: createSessions(tables, unit),

@@ -1,6 +1,20 @@
-import { and, type Column, desc, eq, gte, inArray, lt, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import {
+  and,
+  asc,
+  type Column,
+  desc,
+  eq,
+  gte,
+  inArray,
+  isNotNull,
+  lt,
+  or,
+  type SQL,
+  type SQLWrapper,
+  sql,
+} from 'drizzle-orm'
 import { z } from 'zod'
-import type { Outcome, RequestRecord } from '../domain/request.ts'
+import type { Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
 import { createInsert } from './insert.ts'
 import type { Tables } from './schema.ts'
@@ -35,9 +49,23 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
           .orderBy(desc(t.atMs), desc(t.id))
           .limit(limit + 1),
       )
-      const items = rows.slice(0, limit).map(recordOf)
+      const items = rows.slice(0, limit).map((row): RequestRecord => withUsage(row))
       const last = items.at(-1)
       return { items, nextCursor: rows.length > limit && last ? writeCursor(last) : null }
+    },
+    arrivals({ sinceMs, untilMs, limit }) {
+      const { id, atMs, model, accountId, status, totalMs, affinityKey, threadId, sessionId } = t
+      const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = t
+      const tokens = { inputTokens, cachedTokens, outputTokens, reasoningTokens }
+      return unit('requests.arrivals', async (tx) => {
+        const rows = await tx
+          .select({ id, atMs, model, accountId, status, totalMs, affinityKey, threadId, sessionId, ...tokens })
+          .from(t)
+          .where(and(gte(t.atMs, sinceMs), lt(t.atMs, untilMs), isNotNull(t.accountId)))
+          .orderBy(asc(t.atMs), asc(t.id))
+          .limit(limit)
+        return rows.map(withUsage)
+      })
     },
     async sums({ sinceMs, untilMs, bucketMs }) {
       // A constant, not a parameter: PostgreSQL would take the two occurrences for different expressions.
@@ -70,7 +98,7 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
           .from(t)
           .where(eq(t.id, storable(id))),
       )
-      return row ? recordOf(row) : null
+      return row ? withUsage(row) : null
     },
   }
 }
@@ -121,6 +149,7 @@ function rowOf({ usage, ...record }: RequestRecord): Row {
     sessionId: storable(record.sessionId),
     threadId: storable(record.threadId),
     responseId: storable(record.responseId),
+    waitedMs: whole(record.waitedMs),
     inputTokens: usage?.input ?? null,
     cachedTokens: usage?.cached ?? null,
     outputTokens: usage?.output ?? null,
@@ -132,7 +161,10 @@ function rowOf({ usage, ...record }: RequestRecord): Row {
   }
 }
 
-function recordOf(row: Row): RequestRecord {
+type TokenColumns = Pick<Row, 'inputTokens' | 'cachedTokens' | 'outputTokens' | 'reasoningTokens'>
+
+/** The row with its token columns as one value. */
+function withUsage<R extends TokenColumns>(row: R): Omit<R, keyof TokenColumns> & { usage: TokenUsage | null } {
   const { inputTokens, cachedTokens, outputTokens, reasoningTokens, ...record } = row
   if (inputTokens === null) return { ...record, usage: null }
   const usage = {

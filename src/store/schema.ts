@@ -1,9 +1,15 @@
+import { sql } from 'drizzle-orm'
 import * as p from 'drizzle-orm/pg-core'
 import * as s from 'drizzle-orm/sqlite-core'
-import type { Block, Health } from '../domain/account.ts'
+import type { Block, Health, RoutingPolicy } from '../domain/account.ts'
+import type { AffinityKind } from '../domain/affinity.ts'
+import type { BurnRates } from '../domain/burn.ts'
+import type { Meter } from '../domain/meter.ts'
 import type { Credits, QuotaWindow, ReadingSource, WindowKind } from '../domain/quota.ts'
+import type { Redemption } from '../domain/redemption.ts'
 import type { Attempt, Outcome, OwnedKind, RequestRecord } from '../domain/request.ts'
 import type { Session } from '../domain/session.ts'
+import type { AccountStatistics } from '../domain/statistics.ts'
 
 const sqlite = {
   table: s.sqliteTable,
@@ -47,10 +53,20 @@ function define(c: Dialect) {
       paused: c.bool().notNull(),
       signIn: c.text<Health['signIn']>().notNull(),
       signInReason: c.text(),
-      blocked: c.json<Block>(),
+      /** A list; releases before it wrote one block. */
+      blocked: c.json<Block[] | Block>(),
       failures: c.int().notNull(),
+      concurrency: c.json<Health['concurrency']>(),
+      fitSinceMs: c.int().notNull().default(0),
+      policy: c.text<RoutingPolicy>().notNull().default('normal'),
+      priority: c.int().notNull().default(0),
+      tags: c.json<string[]>().notNull().default(sql`'[]'`),
       windows: c.json<QuotaWindow[]>().notNull(),
+      meters: c.json<Meter[]>().notNull().default(sql`'[]'`),
       credits: c.json<Credits>(),
+      limitReached: c.text(),
+      burn: c.json<BurnRates>(),
+      statistics: c.json<AccountStatistics>(),
       createdAtMs: c.int().notNull(),
       refreshedAtMs: c.int().notNull(),
       version: c.int().notNull(),
@@ -86,6 +102,51 @@ function define(c: Dialect) {
     },
     (t) => [c.primaryKey({ columns: [t.accountId, t.kind, t.atMs] }), c.index('usage_samples_at').on(t.atMs)],
   )
+  const usageHours = c.table(
+    'usage_hours',
+    {
+      accountId: c.text().notNull(),
+      kind: c.text<WindowKind>().notNull(),
+      /** The hour's start. */
+      atMs: c.int().notNull(),
+      lastPercent: c.real().notNull(),
+      minPercent: c.real().notNull(),
+      maxPercent: c.real().notNull(),
+      /** Percent points used up within the hour, resets left out. */
+      burnedPercent: c.real().notNull(),
+      resetAtMs: c.int(),
+      samples: c.int().notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.accountId, t.kind, t.atMs] }), c.index('usage_hours_at').on(t.atMs)],
+  )
+  const redemptions = c.table(
+    'redemptions',
+    {
+      /** The idempotency key that the upstream gets. */
+      id: c.text().primaryKey(),
+      accountId: c.text().notNull(),
+      creditId: c.text(),
+      by: c.text<Redemption['by']>().notNull(),
+      outcome: c.text<Redemption['outcome']>().notNull(),
+      error: c.text(),
+      windowsReset: c.int(),
+      startedAtMs: c.int().notNull(),
+      settledAtMs: c.int(),
+    },
+    (t) => [c.index('redemptions_account').on(t.accountId, t.startedAtMs)],
+  )
+  /** The model list of a plan, as it was fetched last; entries as the upstream sent them. */
+  const catalogues = c.table(
+    'catalogues',
+    {
+      plan: c.text().notNull(),
+      clientVersion: c.text().notNull(),
+      etag: c.text(),
+      fetchedAtMs: c.int().notNull(),
+      models: c.json<({ slug: string } & Record<string, unknown>)[]>().notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.plan, t.clientVersion] })],
+  )
   const requests = c.table(
     'requests',
     {
@@ -114,6 +175,8 @@ function define(c: Dialect) {
       sessionId: c.text(),
       threadId: c.text(),
       responseId: c.text(),
+      affinityKey: c.text(),
+      waitedMs: c.int(),
       attempts: c.json<Attempt[]>().notNull(),
       decision: c.json<unknown>(),
     },
@@ -121,7 +184,15 @@ function define(c: Dialect) {
   )
   const affinities = c.table(
     'affinities',
-    { key: c.text().primaryKey(), accountId: c.text().notNull(), expiresAtMs: c.int().notNull() },
+    {
+      key: c.text().primaryKey(),
+      kind: c.text<AffinityKind>().notNull().default('thread'),
+      accountId: c.text().notNull(),
+      /** Tokens of the prefix that the account's prompt cache is taken to hold. */
+      warmTokens: c.int().notNull().default(0),
+      usedAtMs: c.int().notNull().default(0),
+      expiresAtMs: c.int().notNull(),
+    },
     (t) => [c.index('affinities_expires').on(t.expiresAtMs)],
   )
   const owners = c.table(
@@ -160,7 +231,8 @@ function define(c: Dialect) {
   const counters = c.table('counters', { name: c.text().primaryKey(), value: c.int().notNull() })
   const meta = c.table('meta', { name: c.text().primaryKey(), value: c.text().notNull() })
   const access = { signIn, recoveryCodes, sessions }
-  return { accounts, credentials, usageSamples, requests, affinities, owners, settings, ...access, counters, meta }
+  const usage = { usageSamples, usageHours, redemptions, catalogues }
+  return { accounts, credentials, ...usage, requests, affinities, owners, settings, ...access, counters, meta }
 }
 
 /** Every table, once for each engine. */

@@ -25,6 +25,8 @@ export function createSettings({ settings }: Tables, unit: Unit): Store['setting
 /** One unreadable field, of an older or a newer release, must not cost the person the others. */
 function readSettings(stored: unknown): Settings {
   const given = z.record(z.string(), z.unknown()).catch({}).parse(stored)
+  // The name that this strategy had at first.
+  if (given.strategy === 'least_used') given.strategy = 'usage_weighted'
   const usable = Object.entries(Settings.shape).flatMap(([field, schema]) => {
     const read = schema.safeParse(given[field])
     return read.success ? [[field, read.data]] : []

@@ -1,8 +1,11 @@
-import type { Health, StoredAccount } from '../domain/account.ts'
-import type { Credits, QuotaWindow, ReadingSource, WindowKind } from '../domain/quota.ts'
+import type { Health, Preferences, StoredAccount } from '../domain/account.ts'
+import type { AffinityKind } from '../domain/affinity.ts'
+import type { ReadingSource, WindowKind } from '../domain/quota.ts'
+import type { Redemption } from '../domain/redemption.ts'
 import type { Outcome, OwnedObject, RequestRecord } from '../domain/request.ts'
 import type { Session } from '../domain/session.ts'
 import type { Settings } from '../domain/settings.ts'
+import type { AccountStatistics } from '../domain/statistics.ts'
 import type { Secret } from '../lib/secrets.ts'
 
 /** The tokens of one account. `version` grows with each rotation; `refreshStartedAtMs` is set while a refresh is under way. */
@@ -70,6 +73,12 @@ export type RequestSums = {
   costMicroUsd: number
 }
 
+/** A logged request, as far as choosing again needs it. */
+export type Arrival = Pick<
+  RequestRecord,
+  'id' | 'atMs' | 'model' | 'accountId' | 'status' | 'usage' | 'totalMs' | 'affinityKey' | 'threadId' | 'sessionId'
+>
+
 /** One figure of one window, kept for trends. */
 export type UsageSample = {
   accountId: string
@@ -80,7 +89,43 @@ export type UsageSample = {
   source: ReadingSource
 }
 
-export type AffinityRow = { key: string; accountId: string; expiresAtMs: number }
+/** What one hour showed of one window. Percentages 0 to 100; `burnedPercent` is what was used up within it, resets left out. */
+export type UsageHour = {
+  accountId: string
+  kind: WindowKind
+  /** The hour's start. */
+  atMs: number
+  lastPercent: number
+  minPercent: number
+  maxPercent: number
+  burnedPercent: number
+  resetAtMs: number | null
+  samples: number
+}
+
+/** What the account's figures are at one moment. */
+export type Figures = Pick<StoredAccount, 'windows' | 'meters' | 'credits' | 'limitReached' | 'burn'>
+
+export type AffinityRow = {
+  /** A digest: clients' own keys are not stored. */
+  key: string
+  kind: AffinityKind
+  accountId: string
+  /** Tokens that the account's prompt cache is taken to hold. */
+  warmTokens: number
+  usedAtMs: number
+  expiresAtMs: number
+}
+export type AffinityFilter = { accountId?: string | undefined; kind?: AffinityKind | undefined }
+
+/** The model list of one plan, as fetched last; entries as the upstream sent them. */
+export type CatalogueRow = {
+  plan: string
+  clientVersion: string
+  etag: string | null
+  fetchedAtMs: number
+  models: ({ slug: string } & Record<string, unknown>)[]
+}
 export type OwnerRow = OwnedObject & { accountId: string; expiresAtMs: number }
 
 type Page<T> = { items: T[]; nextCursor: string | null }
@@ -97,7 +142,10 @@ export type Store = {
     /** Insert, or heal the row of the same identity: new tokens, sign-in cleared, history, pause and id kept. */
     import(candidate: ImportCandidate, nowMs: number): Promise<ImportResult>
     saveHealth(id: string, health: Health): Promise<void>
-    saveWindows(id: string, windows: QuotaWindow[], credits: Credits | null): Promise<void>
+    saveFigures(id: string, figures: Figures): Promise<void>
+    saveStatistics(id: string, statistics: AccountStatistics): Promise<void>
+    /** Null: no such account. */
+    savePreferences(id: string, change: Partial<Preferences>): Promise<Preferences | null>
     savePlan(id: string, plan: string): Promise<void>
     /** Removes the account, its tokens, affinities, owners and samples; logged requests stay. False: no such account. */
     remove(id: string): Promise<boolean>
@@ -114,6 +162,12 @@ export type Store = {
     add(samples: readonly UsageSample[]): Promise<void>
     /** Samples since a time, oldest first, at most one per window and hour (the last of the hour). */
     hourly(accountId: string, sinceMs: number): Promise<UsageSample[]>
+    /** All samples since a time, oldest first; of one account, or of all. */
+    since(sinceMs: number, accountId?: string): Promise<UsageSample[]>
+    /** Hourly rollups since a time, oldest first; of one account, or of all. */
+    hours(sinceMs: number, accountId?: string): Promise<UsageHour[]>
+    /** Puts rollups in place of those of the same hour. */
+    saveHours(hours: readonly UsageHour[]): Promise<void>
     /** Deletes at most `limit` samples older than a time; returns how many. */
     prune(beforeMs: number, limit: number): Promise<number>
   }
@@ -124,6 +178,8 @@ export type Store = {
     /** Sums per bucket of time, for buckets that have requests, oldest first. */
     sums(query: { sinceMs: number; untilMs: number; bucketMs: number }): Promise<RequestSums[]>
     get(id: string): Promise<RequestRecord | null>
+    /** What "what if" replays, oldest first: requests that reached the upstream, at most `limit`. */
+    arrivals(query: { sinceMs: number; untilMs: number; limit: number }): Promise<Arrival[]>
   }
   affinity: {
     /** All rows that have not expired. */
@@ -131,7 +187,28 @@ export type Store = {
     save(rows: { affinities: readonly AffinityRow[]; owners: readonly OwnerRow[] }): Promise<void>
     /** The owner of one object, for what memory no longer knows. */
     owner(object: OwnedObject, nowMs: number): Promise<string | null>
+    /** Rows that have not expired, the latest used first. */
+    page(query: {
+      limit: number
+      cursor: string | null
+      filter: AffinityFilter
+      nowMs: number
+    }): Promise<Page<AffinityRow>>
+    /** Deletes soft rows: those named, or all that fit the filter. Returns their keys. */
+    purge(which: { keys: readonly string[] } | { filter: AffinityFilter }): Promise<string[]>
     prune(nowMs: number): Promise<number>
+  }
+  redemptions: {
+    /** Newest first. */
+    list(accountId: string, limit: number): Promise<Redemption[]>
+    get(id: string): Promise<Redemption | null>
+    /** Durable: the idempotency key must be known before it is sent. False: there is one of this id, or one that is pending for this account. */
+    begin(redemption: Redemption): Promise<boolean>
+    settle(id: string, outcome: Pick<Redemption, 'outcome' | 'error' | 'windowsReset' | 'settledAtMs'>): Promise<void>
+  }
+  catalogues: {
+    load(): Promise<CatalogueRow[]>
+    save(row: CatalogueRow): Promise<void>
   }
   settings: {
     load(): Promise<Settings>

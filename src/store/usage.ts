@@ -1,10 +1,26 @@
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm'
 import { hourMs } from '../domain/quota.ts'
+import { createInsert } from './insert.ts'
 import type { Tables } from './schema.ts'
-import type { Store } from './store.ts'
+import type { Store, UsageHour } from './store.ts'
 import type { Unit } from './unit.ts'
 
-export function createUsage({ usageSamples: t }: Tables, unit: Unit): Store['usage'] {
+export function createUsage({ usageSamples: t, usageHours: h }: Tables, unit: Unit): Store['usage'] {
+  const newest = {
+    lastPercent: sql`excluded.last_percent`,
+    minPercent: sql`excluded.min_percent`,
+    maxPercent: sql`excluded.max_percent`,
+    burnedPercent: sql`excluded.burned_percent`,
+    resetAtMs: sql`excluded.reset_at_ms`,
+    samples: sql`excluded.samples`,
+  }
+  const saveHours = createInsert(h, (tx, row) =>
+    tx
+      .insert(h)
+      .values(row)
+      .onConflictDoUpdate({ target: [h.accountId, h.kind, h.atMs], set: newest })
+      .prepare(),
+  )
   return {
     async add(samples) {
       if (samples.length === 0) return
@@ -32,6 +48,38 @@ export function createUsage({ usageSamples: t }: Tables, unit: Unit): Store['usa
           .orderBy(asc(t.atMs), asc(t.kind))
       })
     },
+    since(sinceMs, accountId, untilMs?: number) {
+      return unit('usage.since', async (tx) =>
+        tx
+          .select()
+          .from(t)
+          .where(
+            and(
+              gte(t.atMs, sinceMs),
+              untilMs === undefined ? undefined : lt(t.atMs, untilMs),
+              accountId === undefined ? undefined : eq(t.accountId, accountId),
+            ),
+          )
+          .orderBy(asc(t.atMs), asc(t.accountId), asc(t.kind)),
+      )
+    },
+    hours(sinceMs, accountId) {
+      return unit('usage.hours', async (tx) =>
+        tx
+          .select()
+          .from(h)
+          .where(and(gte(h.atMs, sinceMs), accountId === undefined ? undefined : eq(h.accountId, accountId)))
+          .orderBy(asc(h.atMs), asc(h.accountId), asc(h.kind)),
+      )
+    },
+    async saveHours(hours) {
+      if (hours.length === 0) return
+      const rows = hours.map((hour) => ({
+        ...hour,
+        resetAtMs: hour.resetAtMs === null ? null : Math.round(hour.resetAtMs),
+      }))
+      await unit('usage.saveHours', (tx) => saveHours(tx, rows.sort(byPlace)))
+    },
     prune(beforeMs, limit) {
       return unit('usage.prune', async (tx) => {
         const oldest = tx
@@ -48,4 +96,13 @@ export function createUsage({ usageSamples: t }: Tables, unit: Unit): Store['usa
       })
     },
   }
+}
+
+/** One order for everybody keeps two replicas from locking each other out. */
+function byPlace(one: UsageHour, other: UsageHour): number {
+  return placeOf(one) < placeOf(other) ? -1 : 1
+}
+
+function placeOf({ accountId, kind, atMs }: UsageHour): string {
+  return `${accountId} ${kind} ${atMs}`
 }

@@ -57,14 +57,14 @@ export async function refreshTokens(
     })
     const head = await readWhole(answer, 256 * 1024)
     if (head.failure) return { kind: 'lost', code: 'reply_lost' }
-    return resultOf(head.status, Buffer.concat(head.opening).toString('utf8'))
+    return resultOf(head.status, Buffer.concat(head.opening).toString('utf8'), refreshToken)
   } catch (error) {
     const neverSent = error instanceof TransportError && (error.kind === 'unreachable' || error.kind === 'untrusted')
     return neverSent ? { kind: 'later', code: 'auth_unreachable' } : { kind: 'lost', code: 'reply_lost' }
   }
 }
 
-function resultOf(status: number, text: string): RefreshResult {
+function resultOf(status: number, text: string, sent: Secret): RefreshResult {
   const json = parse(text)
   if (status >= 200 && status < 300) {
     const tokens = success.safeParse(json)
@@ -77,7 +77,7 @@ function resultOf(status: number, text: string): RefreshResult {
       idToken: new Secret(id_token),
     }
   }
-  const code = codeOf(json) ?? `http_${status}`
+  const code = codeOf(json, sent) ?? `http_${status}`
   if (closedCodes.has(code)) return { kind: 'ended', as: 'deactivated', code }
   if (reauthCodes.has(code)) return { kind: 'ended', as: 'reauth_required', code }
   return { kind: 'later', code }
@@ -93,13 +93,18 @@ const refusal = z.object({
   code: text,
 })
 
+/** What may go into logs and the database as a code: one word in one case, not text that quotes what was sent. */
+const word = /^(?:[a-z0-9_.-]{1,64}|[A-Z0-9_.-]{1,64})$/
+
 /** The code of an OAuth refusal, in the four forms that were seen (protocol reference, §2.4). */
-function codeOf(json: unknown): string | undefined {
+function codeOf(json: unknown, sent: Secret): string | undefined {
   const parsed = refusal.safeParse(json)
   if (!parsed.success) return undefined
   const { error, error_code, code } = parsed.data
   const named = typeof error === 'string' ? error : (error?.code ?? error?.error)
-  return (named ?? error_code ?? code)?.toLowerCase()
+  const found = named ?? error_code ?? code
+  if (found === undefined || !word.test(found) || found.includes(sent.reveal())) return undefined
+  return found.toLowerCase()
 }
 
 function parse(body: string): unknown {

@@ -1,10 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
+import { type Meter, meterKey } from '../domain/meter.ts'
 import { type Credits, dayMs, kindOfLength, minuteMs, type QuotaWindow, type ReadingSource } from '../domain/quota.ts'
-import { looseNumber as number } from './fields.ts'
+import { looseNumber as number, looseText as text } from './fields.ts'
 
 /** Usage figures of one account from one source. `plan` is null where the source does not name it. */
-export type Reading = { plan: string | null; windows: QuotaWindow[]; credits: Credits | null }
+export type Reading = {
+  plan: string | null
+  windows: QuotaWindow[]
+  /** Limits of certain models. Null: the source says nothing about them. */
+  meters: Meter[] | null
+  credits: Credits | null
+  /** The upstream's word for the limit that is reached; null: none is. Undefined: the source says nothing about it. */
+  limitReached?: string | null
+  /** True when the source names every window and meter that there is. */
+  isComplete: boolean
+}
 
 const windowShape = z
   .object({
@@ -21,9 +32,16 @@ const creditsShape = z
   .object({ has_credits: z.boolean().nullish(), unlimited: z.boolean().nullish(), balance: number })
   .nullish()
   .catch(null)
+const rateLimitShape = z.object({ primary_window: windowShape, secondary_window: windowShape }).nullish().catch(null)
+const meterShape = z.object({ limit_name: text, metered_feature: text, rate_limit: rateLimitShape })
 const usageShape = z.object({
-  plan_type: z.string().nullish().catch(null),
-  rate_limit: z.object({ primary_window: windowShape, secondary_window: windowShape }).nullish().catch(null),
+  plan_type: text,
+  rate_limit: rateLimitShape,
+  additional_rate_limits: z.array(z.unknown()).nullish().catch(null),
+  rate_limit_reached_type: z
+    .union([z.string(), z.object({ type: z.string() }).transform(({ type }) => type)])
+    .nullish()
+    .catch(null),
   credits: creditsShape,
 })
 const eventShape = z.object({
@@ -48,12 +66,31 @@ const eventShape = z.object({
 export function readUsage(body: unknown, nowMs: number): Reading | null {
   const parsed = usageShape.safeParse(body)
   if (!parsed.success) return null
-  const { rate_limit, credits, plan_type } = parsed.data
+  const { rate_limit, credits, plan_type, additional_rate_limits, rate_limit_reached_type } = parsed.data
   return {
     plan: plan_type?.toLowerCase() ?? null,
     windows: windowsOf([rate_limit?.primary_window, rate_limit?.secondary_window], 'poll', nowMs),
+    meters: additional_rate_limits?.flatMap((one) => meterOf(one, nowMs)) ?? null,
     credits: creditsOf(credits, nowMs),
+    limitReached: rate_limit_reached_type ?? null,
+    isComplete: true,
   }
+}
+
+function meterOf(given: unknown, nowMs: number): Meter[] {
+  const parsed = meterShape.safeParse(given)
+  if (!parsed.success) return []
+  const { limit_name, metered_feature, rate_limit } = parsed.data
+  const name = limit_name ?? metered_feature
+  if (!name) return []
+  return [
+    {
+      key: meterKey([metered_feature, limit_name]),
+      name,
+      feature: metered_feature ?? null,
+      windows: windowsOf([rate_limit?.primary_window, rate_limit?.secondary_window], 'poll', nowMs),
+    },
+  ]
 }
 
 /** Reads the `x-codex-*` headers that come with every answer of a turn, errors included. */
@@ -79,22 +116,30 @@ export function readHeaders(headers: IncomingHttpHeaders, nowMs: number): Readin
   return {
     plan: null,
     windows: windowsOf([slot('primary'), slot('secondary')], 'header', nowMs),
+    meters: null,
     credits: creditsOf(credits, nowMs),
+    isComplete: false,
   }
 }
 
-/** Reads a `codex.rate_limits` event. Null for another meter than the main one, and for anything else. */
+/** Reads a `codex.rate_limits` event: of the account's windows, or of one meter. Null for anything else. */
 export function readRateLimitsEvent(event: unknown, nowMs: number): Reading | null {
   const parsed = eventShape.safeParse(event)
   if (!parsed.success || !parsed.data.rate_limits) return null
   const limits = parsed.data.rate_limits
   const names = [parsed.data, limits].flatMap((part) => [part.limit_id, part.limit_name, part.metered_limit_name])
-  if (names.some((name) => name != null && name !== 'codex')) return null
-  return {
-    plan: null,
-    windows: windowsOf([limits.primary, limits.secondary], 'event', nowMs),
-    credits: creditsOf(limits.credits ?? parsed.data.credits, nowMs),
+  const windows = windowsOf([limits.primary, limits.secondary], 'event', nowMs)
+  const credits = creditsOf(limits.credits ?? parsed.data.credits, nowMs)
+  const others = names.flatMap((name) => (name != null && name !== 'codex' ? [name] : []))
+  const [name] = others
+  if (name === undefined) return { plan: null, windows, meters: null, credits, isComplete: false }
+  const meter = {
+    key: meterKey(others),
+    name: limits.limit_name ?? parsed.data.limit_name ?? name,
+    feature: null,
+    windows,
   }
+  return { plan: null, windows: [], meters: [meter], credits: null, isComplete: false }
 }
 
 type Slot = Partial<NonNullable<z.infer<typeof windowShape>>>
@@ -107,7 +152,10 @@ function windowsOf(slots: (Slot | null | undefined)[], source: ReadingSource, no
     const lengthMs = Math.ceil(seconds / 60) * minuteMs
     const usedPercent = Math.min(100, Math.max(0, slot.used_percent))
     return [
-      { kind: kindOfLength(lengthMs), usedPercent, lengthMs, resetAtMs: resetOf(slot, nowMs), source, readAtMs: nowMs },
+      {
+        ...{ kind: kindOfLength(lengthMs), usedPercent, lengthMs, resetAtMs: resetOf(slot, nowMs) },
+        ...{ source, readAtMs: nowMs, staleSinceMs: null },
+      },
     ]
   })
   const byKind = new Map<string, QuotaWindow>()

@@ -1,3 +1,4 @@
+import type { ErrorScope } from '../domain/request.ts'
 import type { UpstreamError } from './upstream-error.ts'
 
 /**
@@ -8,11 +9,11 @@ export type Verdict =
   /** Good, or the client's own business: hand it on. */
   | { kind: 'relay' }
   /** The account has reached a limit: the next one, at once. */
-  | { kind: 'limited'; by: 'burst' | 'window' | 'plan'; error: UpstreamError }
+  | { kind: 'limited'; by: 'burst' | 'concurrency' | 'window' | 'plan'; error: UpstreamError }
   /** A passing fault: the same account a few times, then the next. */
   | { kind: 'transient'; error: UpstreamError }
   /** Another account may do better, and this one is not to blame. */
-  | { kind: 'try_another'; error: UpstreamError }
+  | { kind: 'try_another'; scope: 'capability' | 'egress'; error: UpstreamError }
   /** The access token was refused: renew it once, then the next account. */
   | { kind: 'unauthorized'; error: UpstreamError }
   /** The account is gone until a person acts. */
@@ -29,6 +30,8 @@ export type Verdict =
   | { kind: 'client_fault'; error: UpstreamError }
 
 const burst = new Set(['rate_limit_exceeded', 'rate_limit_error', 'too_many_requests'])
+const crowded = new Set(['concurrency_limit_exceeded', 'concurrent_limit_exceeded', 'too_many_concurrent_requests'])
+const crowdedMessage = /too many (concurrent|parallel|simultaneous)|concurren(t|cy) (request |stream |session )?limit/i
 const plan = new Set(['usage_not_included', 'insufficient_quota', 'quota_exceeded'])
 const closed = new Set(['account_deactivated', 'account_suspended', 'account_deleted', 'deactivated_workspace'])
 const tokenRefused = new Set([
@@ -63,6 +66,10 @@ export function judge(error: UpstreamError, bodyIsJson = true): Verdict {
 function byCode(error: UpstreamError): Verdict | null {
   const { code, message } = error
   if (code === 'usage_limit_reached') return { kind: 'limited', by: 'window', error }
+  const isThrottle = burst.has(code) || error.status === 429
+  if (crowded.has(code) || (isThrottle && crowdedMessage.test(message))) {
+    return { kind: 'limited', by: 'concurrency', error }
+  }
   if (burst.has(code) || /spend cap set by the owner/i.test(message)) return { kind: 'limited', by: 'burst', error }
   if (plan.has(code)) return { kind: 'limited', by: 'plan', error }
   if (/selected model is at capacity/i.test(message)) return { kind: 'transient', error }
@@ -70,7 +77,7 @@ function byCode(error: UpstreamError): Verdict | null {
   if (code === 'invalid_encrypted_content') return { kind: 'unreadable', error }
   if (isLostContinuation(error)) return { kind: 'continuation_lost', error }
   if (modelNotOffered.test(message)) return { kind: 'model_unavailable', error }
-  if (needsApproval.test(message)) return { kind: 'try_another', error }
+  if (needsApproval.test(message)) return { kind: 'try_another', scope: 'capability', error }
   return null
 }
 
@@ -89,7 +96,25 @@ function byStatus(error: UpstreamError, bodyIsJson: boolean): Verdict {
   if (status === 429) return { kind: 'limited', by: 'burst', error }
   if (status === 408 || (status !== null && status >= 500)) return { kind: 'transient', error }
   // A refusal that is not JSON comes from an edge in front of the upstream, not from the API.
-  if (status === 403 && !bodyIsJson) return { kind: 'try_another', error }
+  if (status === 403 && !bodyIsJson) return { kind: 'try_another', scope: 'egress', error }
   if (status === null && passing.has(code)) return { kind: 'transient', error }
   return { kind: 'client_fault', error }
+}
+
+const scopes: Record<Exclude<Verdict['kind'], 'relay' | 'try_another'>, ErrorScope> = {
+  limited: 'account',
+  transient: 'account',
+  unauthorized: 'account',
+  sign_in_lost: 'account',
+  model_unavailable: 'model',
+  unreadable: 'request',
+  continuation_lost: 'request',
+  client_fault: 'request',
+  unreachable: 'local_network',
+}
+
+/** What an error concerns; null for an answer that is relayed. Only what concerns the account may touch it. */
+export function scopeOf(verdict: Verdict): ErrorScope | null {
+  if (verdict.kind === 'relay') return null
+  return verdict.kind === 'try_another' ? verdict.scope : scopes[verdict.kind]
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,6 +33,8 @@ export type Codex = {
   turn(prompt: string): Promise<CodexRun>
   /** `codex exec resume --last` with a prompt. */
   resume(prompt: string): Promise<CodexRun>
+  /** `codex app-server`, which speaks JSON-RPC on its standard streams. Whoever starts it ends it. */
+  appServer(): ChildProcessWithoutNullStreams
   remove(): Promise<void>
 }
 
@@ -75,6 +77,7 @@ export async function createCodex({ version, config, login, outsideUrl }: CodexO
     folder,
     turn: (prompt) => exec(...flags, prompt),
     resume: (prompt) => exec('resume', '--last', ...flags, prompt),
+    appServer: () => spawn(process.execPath, [program, 'app-server'], { cwd: folder, env, stdio: 'pipe' }),
     remove: () => rm(root, { recursive: true, force: true, maxRetries: 5 }),
   }
 }

@@ -9,7 +9,7 @@ const lengths: Record<WindowKind, number> = { short: 5 * hourMs, weekly: 168 * h
 /** A window read a minute ago that resets in an hour. */
 export function aWindow(kind: WindowKind, usedPercent: number, given: Partial<QuotaWindow> = {}): QuotaWindow {
   const readAtMs = nowMs - 60_000
-  return { kind, usedPercent, lengthMs: lengths[kind], resetAtMs: nowMs + hourMs, source: 'poll', readAtMs, ...given }
+  return { kind, usedPercent, lengthMs: lengths[kind], resetAtMs: nowMs + hourMs, source: 'poll', readAtMs, staleSinceMs: null, ...given }
 }
 
 /** A fit account on plan plus, without figures. */
@@ -28,8 +28,17 @@ export function anAccount(id: string, given: Partial<Account> = {}): Account {
     createdAtMs: 0,
     refreshedAtMs: 0,
     version: 1,
+    policy: 'normal',
+    priority: 0,
+    tags: [],
+    meters: [],
+    limitReached: null,
+    burn: null,
+    statistics: null,
     models: null,
     inFlight: 0,
+    starting: 0,
+    unseenTokens: 0,
     lastChosenAtMs: 0,
     ...given,
   }
@@ -38,7 +47,10 @@ export function anAccount(id: string, given: Partial<Account> = {}): Account {
 /** A block that began a minute ago and ends in ten, as the upstream said. */
 export function aBlock(by: Block['by'], given: Partial<Block> = {}): Block {
   const untilMs = nowMs + 600_000
-  return { by, window: null, sinceMs: nowMs - 60_000, untilMs, code: 'a_code', endIsKnown: true, ...given }
+  return {
+    ...{ by, window: null, meter: null, sinceMs: nowMs - 60_000, untilMs, code: 'a_code', endIsKnown: true, strikes: 1 },
+    ...given,
+  }
 }
 
 /** Numbers in [0, 1) that are the same for the same seed, so that a failing case can be run again (mulberry32). */

@@ -1,0 +1,99 @@
+import type { Pool } from '../accounts/pool.ts'
+import type { Decision } from '../balancer/choose.ts'
+import type { Exclusion } from '../balancer/eligibility.ts'
+import { AppError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Head } from '../upstream/opening.ts'
+import type { Owner } from './owners.ts'
+import { type Fault, lostContinuation, UpstreamRefusal } from './refusal.ts'
+import { spentPoolError } from './spent.ts'
+import type { Turn } from './turn.ts'
+
+/** How the search stood when no account was left. */
+export type Search = {
+  owner: Owner | null
+  homeId: string | null
+  last: { fault: Fault; head: Head | null } | null
+  /** The request could not wait for a place, because too many do. */
+  isCrowdedOut: boolean
+}
+
+/** A client that comes back sooner finds the same places taken: answers take longer than this. */
+const retryBusySeconds = 5
+
+/** What to tell the client when nobody is left to ask. */
+export function nothingLeft(
+  turn: Turn,
+  decision: Decision,
+  { owner, homeId, last, isCrowdedOut }: Search,
+  deps: { pool: Pool; clock: Clock; maxWaiting: number },
+): Error {
+  const { pool, clock, maxWaiting } = deps
+  if (isCrowdedOut) {
+    const message = `${maxWaiting} requests wait for a place already (setting maxWaiting); try again in ${retryBusySeconds} s.`
+    return new AppError('overloaded', { message, retryAfterSeconds: retryBusySeconds })
+  }
+  const busy = busyError(turn, decision)
+  if (busy) return busy
+  if (owner !== null && (last === null || last.fault.kind === 'limited')) {
+    if (owner.object.kind === 'response' || owner.object.kind === 'conversation') return lostContinuation(turn)
+    const message = 'The account that holds a file of this request is not available.'
+    return new AppError('owner_unavailable', { message })
+  }
+  if (pool.accounts().length === 0) {
+    return new AppError('no_accounts', { message: 'No account has been imported yet. Import an auth.json first.' })
+  }
+  const unfit = new Set(
+    decision.excluded.flatMap(({ accountId, exclusion }) => (isUnasked(exclusion) ? [accountId] : [])),
+  )
+  const offering = pool.accounts().filter(({ id }) => !unfit.has(id))
+  const spent = offering.length === 0 ? null : spentPoolError(offering, turn.ask.model, clock.now())
+  if (spent) return spent
+  if (last === null) return noneOffers(turn, decision)
+  if (last.fault.kind === 'unreadable') {
+    // What the others cannot read most likely belongs to the thread's account: when that one is back, it can go on.
+    const home = homeId === null ? null : pool.get(homeId)
+    const homeIsOut = home ? spentPoolError([home], turn.ask.model, clock.now()) : null
+    return homeIsOut ?? new AppError('upstream_error', { message: last.fault.error.message })
+  }
+  return new UpstreamRefusal(last.fault, last.head)
+}
+
+/** Accounts that the request or the settings pass by say nothing of when the others are back. */
+function isUnasked({ reason }: Exclusion): boolean {
+  return reason === 'model_unavailable' || reason === 'not_selected' || reason === 'not_tagged'
+}
+
+/** Which bound was reached, on how many accounts, and how long the request has waited for it. */
+function busyError({ waitedMs }: Turn, { excluded }: Decision): AppError | null {
+  const busy = excluded.flatMap(({ accountId, exclusion }) =>
+    exclusion.reason === 'busy' ? [{ accountId, ...exclusion }] : [],
+  )
+  const [first] = busy
+  if (first === undefined) return null
+  const what = {
+    streams: `${first.limit} answers at once (setting maxStreams)`,
+    turn_starts: `${first.limit} turn starts at once (setting maxTurnStarts)`,
+    upstream: `the ${first.limit} requests at once that the upstream allows it`,
+  }[first.cap]
+  const whose =
+    busy.length === 1 ? `The account ${first.accountId} has` : `All ${busy.length} accounts that could serve have`
+  const waited = waitedMs > 0 ? `, and none was free within ${Math.round(waitedMs / 1000)} s` : ''
+  const message = `${whose} reached ${what}${waited}; try again in ${retryBusySeconds} s.`
+  return new AppError('account_cap_reached', { message, retryAfterSeconds: retryBusySeconds })
+}
+
+function noneOffers({ ask }: Turn, { excluded }: Decision): AppError {
+  const reasons = new Set(excluded.map(({ exclusion }) => exclusion.reason))
+  if (!reasons.has('model_unavailable')) {
+    if (reasons.has('not_selected')) {
+      const message = 'The account that alone is to serve is not there any more; choose another one in the settings.'
+      return new AppError('no_accounts', { message })
+    }
+    if (reasons.has('not_tagged')) {
+      const message = 'No account has a tag that the setting onlyTags asks for.'
+      return new AppError('no_accounts', { message })
+    }
+  }
+  return new AppError('model_unavailable', { message: `No account offers the model "${ask.model}".`, param: 'model' })
+}
