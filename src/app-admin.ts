@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { accountRoutes } from './admin/accounts.ts'
+import { affinityRoutes } from './admin/affinities.ts'
 import { callerOf, checkSession, isSecure } from './admin/caller.ts'
 import { eventRoutes } from './admin/events.ts'
 import { uploadRules } from './admin/import-files.ts'
@@ -30,9 +31,9 @@ export async function addAdmin(
   parts: Parts,
   { gate, demo, stopping, onPasswordRemoved }: AdminOptions,
 ): Promise<void> {
-  const { store, pool, tokens, affinity, usagePoll, catalogue, recorder, signIn, bus, clock } = parts
+  const { store, pool, admission, tokens, affinity, usagePoll, catalogue, recorder, signIn, bus, clock } = parts
   const flush = () => recorder.flush()
-  const overview = { store, pool, clock, flush, demo }
+  const overview = { store, pool, admission, clock, flush, demo }
   const totals = async () => {
     const { accountCounts, requestCount, errorCount, errorRate, usageSummary, windows } = await overviewOf(
       '1d',
@@ -65,6 +66,7 @@ export async function addAdmin(
       },
     }),
     ...requestRoutes({ store, flush }),
+    ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
     ...settingsRoutes({ read: parts.settings, change: parts.changeSettings }),
     ...eventRoutes({

@@ -6,15 +6,16 @@ import type { Pool } from './pool.ts'
 import { TokenError, type Tokens } from './tokens.ts'
 
 /** The answer of a side call. `json` is null when the body is no JSON. */
-type SideAnswer = { status: number; json: unknown; text: string }
+type SideAnswer = { status: number; etag: string | null; json: unknown; text: string }
 
 /** Calls beside the turns, made on our own account: usage and catalogue. */
 export type AccountCalls = {
   /**
-   * GET on behalf of an account; renews its token once when that is refused.
+   * GET on behalf of an account; renews its token once when that is refused. With an ETag, 304 answers that the thing
+   * is still the one of that ETag.
    * @throws TokenError, TransportError
    */
-  get(accountId: string, path: string, deadlineMs: number): Promise<SideAnswer>
+  get(accountId: string, path: string, deadlineMs: number, knownEtag?: string | null): Promise<SideAnswer>
 }
 
 export type AccountCallsDeps = {
@@ -28,7 +29,8 @@ export type AccountCallsDeps = {
 const maxAnswerBytes = 8 * 1024 * 1024
 
 export function createAccountCalls({ pool, tokens, client, upstreamBaseUrl, version }: AccountCallsDeps): AccountCalls {
-  const send = async (accountId: string, path: string, bearer: string, deadlineMs: number): Promise<SideAnswer> => {
+  type Call = { accountId: string; path: string; deadlineMs: number; knownEtag: string | null }
+  const send = async ({ accountId, path, deadlineMs, knownEtag }: Call, bearer: string): Promise<SideAnswer> => {
     const answer = await client.send({
       method: 'GET',
       url: new URL(upstreamBaseUrl + path),
@@ -38,6 +40,7 @@ export function createAccountCalls({ pool, tokens, client, upstreamBaseUrl, vers
         'chatgpt-account-id': pool.get(accountId)?.chatgptAccountId ?? '',
         'user-agent': `${productName}/${version}`,
         'x-request-id': randomId('req_'),
+        ...(knownEtag === null ? {} : { 'if-none-match': knownEtag }),
       },
       body: null,
       signal: AbortSignal.timeout(deadlineMs),
@@ -45,16 +48,17 @@ export function createAccountCalls({ pool, tokens, client, upstreamBaseUrl, vers
     const head = await readWhole(answer, maxAnswerBytes)
     if (head.failure) throw head.failure
     const text = Buffer.concat(head.opening).toString('utf8')
-    return { status: head.status, json: parse(text), text }
+    return { status: head.status, etag: head.headers.etag ?? null, json: parse(text), text }
   }
   return {
-    async get(accountId, path, deadlineMs) {
+    async get(accountId, path, deadlineMs, knownEtag = null) {
+      const call = { accountId, path, deadlineMs, knownEtag }
       try {
         const token = await tokens.current(accountId)
-        const answer = await send(accountId, path, token.bearer.reveal(), deadlineMs)
+        const answer = await send(call, token.bearer.reveal())
         if (answer.status !== 401) return answer
         const renewed = await tokens.renewed(accountId, token.version)
-        return await send(accountId, path, renewed.bearer.reveal(), deadlineMs)
+        return await send(call, renewed.bearer.reveal())
       } catch (error) {
         if (error instanceof TokenError && error.kind !== 'later') {
           pool.report(accountId, { kind: 'sign_in_lost', as: error.kind, code: error.code })

@@ -92,12 +92,14 @@ export function createAffinity({ store, clock, ttlMs, onError }: AffinityDeps): 
     let cursor: string | null = null
     let moved = 0
     while (left > 0) {
-      const page: { items: AffinityRow[]; nextCursor: string | null } = await store.affinity.page({
-        ...{ limit: pageRows, cursor, filter, nowMs: clock.now() },
-      })
+      const query = { limit: pageRows, cursor, filter, nowMs: clock.now() }
+      const page: { items: AffinityRow[]; nextCursor: string | null } = await store.affinity.page(query)
       const found = page.items.filter((row) => isWanted(row) && isUnknown(row.key))
-      const rows = found.filter((row) => row.accountId !== accountId)
-      await store.affinity.save({ affinities: rows.map((row) => ({ ...row, accountId, warmTokens: 0 })), owners: [] })
+      const rows = found
+        .filter((row) => row.accountId !== accountId)
+        .map((row) => ({ ...row, accountId, warmTokens: 0 }))
+      await store.affinity.save({ affinities: rows, owners: [] })
+      soft.restore(rows)
       moved += rows.length
       left = page.nextCursor === null ? 0 : left - found.length
       cursor = page.nextCursor

@@ -1,78 +1,172 @@
-import { LRUCache } from 'lru-cache'
-import { z } from 'zod'
-import { minuteMs } from '../domain/quota.ts'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Account } from '../domain/account.ts'
+import type { CatalogueModel } from '../domain/catalogue.ts'
+import { byRank } from '../domain/plan.ts'
+import { dayMs, hourMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Store } from '../store/store.ts'
 import type { AccountCalls } from './account-calls.ts'
+import { createCodexVersion } from './codex-version.ts'
+import { askForModels } from './model-call.ts'
+import { createListings, type ModelListing } from './model-listing.ts'
+import { createPlanLists, isAskable } from './plan-lists.ts'
 import type { Pool } from './pool.ts'
-
-/** One entry as the upstream sent it: a client discards the whole list when a field is missing, so none is touched. */
-type CatalogueModel = { slug: string } & Record<string, unknown>
+import { staticModels } from './static-models.ts'
 
 /** The models that the pool's accounts offer together. */
 export type Catalogue = {
-  /** For a client of this version: an old version is not told of newer models. Empty: no account could be asked. */
-  models(clientVersion?: string): Promise<CatalogueModel[]>
+  /** Take over the lists that are stored. Never throws. */
+  load(): Promise<void>
+  /** Ask these accounts, or all, for their lists; paused and signed-out ones are left alone. Never throws. */
+  refresh(accountIds?: readonly string[]): Promise<void>
+  /** Look at a client's headers: a newer Codex than all before makes the lists be asked for again. */
+  seen(headers: IncomingHttpHeaders): void
+  /** For a client of this version: an old one is not told of newer models. Where nothing is known, a fixed list. */
+  models(clientVersion?: string): Promise<ModelListing>
+  /** Who has a model, as far as accounts have said. */
+  holders(slug: string): { plans: string[]; accounts: number }
 }
 
 export type CatalogueDeps = {
+  store: Store
   pool: Pool
   calls: AccountCalls
   clock: Clock
-  onError: (accountId: string, error: unknown) => void
+  /** Null: it was no account that failed, but the store. */
+  onError: (accountId: string | null, error: unknown) => void
 }
 
-/** Asked for where a client does not say its version (protocol reference, §8). */
-const defaultClientVersion = '0.169.0'
-const versionForm = /^\d{1,4}\.\d{1,4}\.\d{1,4}$/
-const freshMs = 5 * minuteMs
-const deadlineMs = 15_000
 const atOnce = 4
-const shape = z.object({ models: z.array(z.looseObject({ slug: z.string().min(1) })) })
+/** So long a stored list tells routing what its plan's accounts have. */
+const trustedMs = dayMs
+/** A list that is as it was is written again so often, to stay trusted. */
+const saveAgainMs = hourMs
+/** Codex waits five seconds for its list. */
+const firstAnswerMs = 4_000
 
-type Known = { atMs: number; models: CatalogueModel[] }
+export function createCatalogue({ store, pool, calls, clock, onError }: CatalogueDeps): Catalogue {
+  const version = createCodexVersion(clock)
+  const lists = createPlanLists()
+  const listingOf = createListings(staticModels)
+  const running = new Map<string, Promise<void>>()
+  const saved = new Map<string, { models: readonly CatalogueModel[]; clientVersion: string; fetchedAtMs: number }>()
+  /** The version for which there is something to show, or for which asking was in vain. */
+  let settledVersion: string | null = null
 
-export function createCatalogue({ pool, calls, clock, onError }: CatalogueDeps): Catalogue {
-  const known = new LRUCache<string, Known>({ max: 16 })
-  const running = new Map<string, Promise<CatalogueModel[]>>()
-
-  const ofAccount = async (accountId: string, version: string): Promise<CatalogueModel[]> => {
+  /** The lists of the plans that the pool has, the highest plan first. */
+  const planLists = () => {
+    const accounts = pool.accounts()
+    return byRank(accounts.map(({ plan }) => plan)).flatMap((plan) => lists.ofPlan(plan, accounts) ?? [])
+  }
+  /** Tells routing, with one object for equal lists: it goes by identity. */
+  const tell = (account: Account, slugs: ReadonlySet<string>) => {
+    if (account.models !== null && isSame(account.models, slugs)) return
+    const equal = pool.accounts().find(({ models }) => models !== null && isSame(models, slugs))
+    pool.setModels(account.id, equal?.models ?? slugs)
+  }
+  const tellAll = () => {
+    const accounts = pool.accounts()
+    for (const account of accounts) {
+      const own = lists.slugsOf(account.id)
+      if (own) tell(account, own)
+    }
+    for (const account of accounts) {
+      if (lists.slugsOf(account.id)) continue
+      const plan = lists.ofPlan(account.plan, accounts)
+      if (plan && clock.now() - plan.fetchedAtMs < trustedMs) tell(account, plan.slugs)
+    }
+  }
+  const ask = async (accountId: string, clientVersion: string, nowMs: number): Promise<void> => {
     try {
-      const { status, json } = await calls.get(accountId, `/codex/models?client_version=${version}`, deadlineMs)
-      const parsed = shape.safeParse(json)
-      if (status !== 200 || !parsed.success) return []
-      pool.setModels(accountId, new Set(parsed.data.models.map(({ slug }) => slug)))
-      return parsed.data.models
+      const asked = pool.get(accountId)
+      if (asked === null) return
+      const answer = await askForModels(calls, accountId, clientVersion, lists.etagOf(asked, clientVersion))
+      lists.take(asked, clientVersion, answer, nowMs)
+      const account = pool.get(accountId)
+      const slugs = lists.slugsOf(accountId)
+      if (account && slugs) tell(account, slugs)
     } catch (error) {
       onError(accountId, error)
-      return []
     }
   }
-  const fetchAll = async (version: string): Promise<CatalogueModel[]> => {
-    const asked = pool.accounts().filter(({ health }) => health.signIn === 'ok' && !health.paused)
-    const merged = new Map<string, CatalogueModel>()
-    for (let from = 0; from < asked.length; from += atOnce) {
-      const lists = await Promise.all(asked.slice(from, from + atOnce).map(({ id }) => ofAccount(id, version)))
-      for (const model of lists.flat()) if (!merged.has(model.slug)) merged.set(model.slug, model)
+  const askOnce = (accountId: string, clientVersion: string, nowMs: number): Promise<void> => {
+    const key = `${clientVersion} ${accountId}`
+    const current = running.get(key)
+    if (current) return current
+    const started = ask(accountId, clientVersion, nowMs).finally(() => running.delete(key))
+    running.set(key, started)
+    return started
+  }
+  const save = async () => {
+    for (const { plan, models, clientVersion, etag, fetchedAtMs, isFetched } of planLists()) {
+      const before = saved.get(plan)
+      const isSaved = before?.models === models && before.clientVersion === clientVersion
+      if (!isFetched || (isSaved && fetchedAtMs - before.fetchedAtMs < saveAgainMs)) continue
+      try {
+        await store.catalogues.save({ plan, clientVersion, etag, fetchedAtMs, models: [...models] })
+        saved.set(plan, { models, clientVersion, fetchedAtMs })
+      } catch (error) {
+        onError(null, error)
+      }
     }
-    const models = [...merged.values()].toSorted((a, b) => priorityOf(a) - priorityOf(b))
-    // A round in which nobody answered must not take away what is known.
-    if (models.length === 0) return known.get(version)?.models ?? []
-    known.set(version, { atMs: clock.now(), models })
-    return models
+  }
+  const refresh = async (accountIds?: readonly string[]): Promise<void> => {
+    lists.retain((id) => pool.get(id) !== null)
+    tellAll()
+    const [clientVersion, nowMs] = [version.newest(), clock.now()]
+    const wanted = accountIds && new Set(accountIds)
+    const waiting = pool.accounts().filter((one) => isAskable(one) && (wanted?.has(one.id) ?? true))
+    if (waiting.length === 0) return
+    const lane = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await askOnce(next.id, clientVersion, nowMs)
+    }
+    await Promise.all(Array.from({ length: atOnce }, lane))
+    settledVersion = clientVersion
+    tellAll()
+    await save()
   }
   return {
+    async load() {
+      try {
+        const rows = await store.catalogues.load()
+        for (const { clientVersion } of rows) version.remember(clientVersion)
+        lists.restore(rows)
+      } catch (error) {
+        onError(null, error)
+      }
+      tellAll()
+      const isThere = planLists().some(({ clientVersion }) => clientVersion === version.newest())
+      if (isThere) settledVersion = version.newest()
+    },
+    refresh,
+    seen(headers) {
+      if (version.seen(headers)) void refresh()
+    },
     async models(clientVersion) {
-      const version =
-        clientVersion !== undefined && versionForm.test(clientVersion) ? clientVersion : defaultClientVersion
-      const before = known.get(version)
-      if (before && clock.now() - before.atMs < freshMs) return before.models
-      const current = running.get(version) ?? fetchAll(version).finally(() => running.delete(version))
-      running.set(version, current)
-      return before?.models ?? current
+      if (settledVersion !== version.newest() && pool.accounts().some(isAskable))
+        await atMost(refresh(), firstAnswerMs, clock)
+      return listingOf(
+        planLists().map((list) => list.models),
+        clientVersion,
+      )
+    },
+    holders(slug) {
+      const having = pool.accounts().filter(({ models }) => models?.has(slug))
+      return { plans: byRank(having.map(({ plan }) => plan)), accounts: having.length }
     },
   }
 }
 
-function priorityOf({ priority }: CatalogueModel): number {
-  return typeof priority === 'number' ? priority : Number.MAX_SAFE_INTEGER
+function isSame(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  return one === other || (one.size === other.size && [...one].every((slug) => other.has(slug)))
+}
+
+/** Waits for the work, but not for ever; what comes later is there the next time. */
+async function atMost(work: Promise<void>, waitMs: number, clock: Clock): Promise<void> {
+  let cancel = () => {}
+  const late = new Promise<void>((resolve) => {
+    cancel = clock.after(waitMs, resolve)
+  })
+  await Promise.race([work, late])
+  cancel()
 }

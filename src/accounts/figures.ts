@@ -52,7 +52,9 @@ function mergeMeters(known: readonly Meter[], { meters, isComplete }: Reading, n
     const before = known.find(({ key }) => key === meter.key)
     if (before === undefined) return meter
     const windows = mergeReadings(before.windows, meter.windows, nowMs, isComplete)
-    return { ...meter, feature: meter.feature ?? before.feature, windows }
+    // Headers and events know a meter by a shorter name than the usage endpoint does.
+    const { name, feature } = isComplete ? meter : before
+    return { ...meter, name, feature: feature ?? meter.feature, windows }
   })
   return isComplete ? merged : [...known.filter(({ key }) => !merged.some((one) => one.key === key)), ...merged]
 }

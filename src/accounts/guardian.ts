@@ -29,13 +29,15 @@ export type GuardianDeps = {
   onError: (accountId: string, error: unknown) => void
 }
 
-type Due = { id: string; dueAtMs: number; facts: TokenFacts & { version: number } }
-/** `elsewhere`: another process is at it, which says nothing about the sign-in server. */
+type Due = { id: string; facts: TokenFacts & { version: number }; endsAtMs: number }
+/** What came of one account, and what it says about the sign-in server. */
 type Outcome =
   | { kind: 'renewed' }
-  | { kind: 'ended' }
-  | { kind: 'elsewhere' }
+  /** Refused, for a while or for good. When several are in a row, it is not about them. */
   | { kind: 'failed'; code: string }
+  /** Another process is at it, which says nothing. */
+  | { kind: 'elsewhere' }
+  /** To go on would cost more: a token may be spent without a successor, or the store cannot keep one. */
   | { kind: 'harm' }
 
 const atOnce = 3
@@ -71,7 +73,8 @@ export function createGuardian({ pool, tokens, clock, onError }: GuardianDeps): 
     // Another process was only slow, or signed in anew.
     if (health.signInReason !== null) pool.report(id, { kind: 'signed_in' })
     const isResting = (rests.get(id)?.untilMs ?? 0) > nowMs
-    return custody.dueAtMs > nowMs || isResting ? null : { id, dueAtMs: custody.dueAtMs, facts }
+    if (custody.dueAtMs > nowMs || isResting) return null
+    return { id, facts, endsAtMs: facts.expiresAtMs ?? custody.dueAtMs }
   }
 
   const findDue = async (): Promise<Due[]> => {
@@ -88,7 +91,7 @@ export function createGuardian({ pool, tokens, clock, onError }: GuardianDeps): 
         if (!(error instanceof TokenError)) onError(ward.id, error)
       }
     }
-    return due.sort((a, b) => a.dueAtMs - b.dueAtMs).slice(0, perRun)
+    return due.sort((a, b) => a.endsAtMs - b.endsAtMs).slice(0, perRun)
   }
 
   const renew = async ({ id, facts }: Due): Promise<Outcome> => {
@@ -97,21 +100,17 @@ export function createGuardian({ pool, tokens, clock, onError }: GuardianDeps): 
       rests.delete(id)
       return { kind: 'renewed' }
     } catch (error) {
-      onError(id, error)
       const failures = (rests.get(id)?.failures ?? 0) + 1
-      // The store is in trouble: what is renewed now might not be kept.
-      if (!(error instanceof TokenError)) {
-        rests.set(id, rested(failures))
-        return { kind: 'harm' }
-      }
+      if (!(error instanceof TokenError) || error.kind === 'later') rests.set(id, rested(failures))
+      if (error instanceof TokenError && elsewhere.has(error.code)) return { kind: 'elsewhere' }
+      onError(id, error)
+      if (!(error instanceof TokenError)) return { kind: 'harm' }
       const { kind, code } = error
-      if (kind === 'later') {
-        rests.set(id, rested(failures))
-        return elsewhere.has(code) ? { kind: 'elsewhere' } : { kind: 'failed', code }
+      if (kind !== 'later') {
+        const servesOn = kind === 'reauth_required' && isUsable(facts, clock.now())
+        pool.report(id, servesOn ? { kind: 'sign_in_ending', code } : { kind: 'sign_in_lost', as: kind, code })
       }
-      const servesOn = kind === 'reauth_required' && isUsable(facts, clock.now())
-      pool.report(id, servesOn ? { kind: 'sign_in_ending', code } : { kind: 'sign_in_lost', as: kind, code })
-      return { kind: lost.has(code) ? 'harm' : 'ended' }
+      return lost.has(code) ? { kind: 'harm' } : { kind: 'failed', code }
     }
   }
 

@@ -4,6 +4,7 @@ import type { AccountView, ImportItem, WindowView } from '../contract/accounts.t
 import { type Account, activeBlock, type Block, statusOf } from '../domain/account.ts'
 import type { Meter } from '../domain/meter.ts'
 import { minuteMs, type QuotaWindow, usedNow, type WindowKind } from '../domain/quota.ts'
+import { signInAdvice } from '../domain/sign-in-advice.ts'
 
 /** An account as people see it. */
 export function accountView(account: Account, nowMs: number): AccountView {
@@ -21,7 +22,7 @@ export function accountView(account: Account, nowMs: number): AccountView {
     status: statusOf(account.health, nowMs),
     statusReason: account.health.signInReason,
     statusBasis: basisOf(account, nowMs),
-    advice: account.health.signIn === 'ok' ? null : signInAdvice(account.health.signInReason),
+    advice: signInAdvice(account.health),
     blocked: block && blockView(block),
     blocks: account.health.blocks.filter(({ untilMs }) => untilMs > nowMs).map(blockView),
     policy: account.policy,

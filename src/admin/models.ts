@@ -1,5 +1,6 @@
 import type { Catalogue } from '../accounts/catalogue.ts'
 import { ModelList } from '../contract/overview.ts'
+import type { CatalogueModel } from '../domain/catalogue.ts'
 import { type AnyRoute, route } from './route.ts'
 
 export function modelRoutes(catalogue: Catalogue): AnyRoute[] {
@@ -13,16 +14,14 @@ export function modelRoutes(catalogue: Catalogue): AnyRoute[] {
         answer: ModelList,
       },
       async () => {
-        const offered = (await catalogue.models()).filter((model) => model.supported_in_api !== false)
-        return { models: offered.map(modelView) }
+        const offered = (await catalogue.models()).models.filter((model) => model.supported_in_api !== false)
+        return { models: offered.map((model) => modelView(model, catalogue)) }
       },
     ),
   ]
 }
 
-type Offered = Awaited<ReturnType<Catalogue['models']>>[number]
-
-function modelView(model: Offered): ModelList['models'][number] {
+function modelView(model: CatalogueModel, catalogue: Catalogue): ModelList['models'][number] {
   const { slug, display_name, supported_reasoning_levels, default_reasoning_level, context_window } = model
   const levels: unknown[] = Array.isArray(supported_reasoning_levels) ? supported_reasoning_levels : []
   return {
@@ -31,6 +30,7 @@ function modelView(model: Offered): ModelList['models'][number] {
     supportedReasoningEfforts: levels.flatMap(effortOf),
     defaultReasoningEffort: typeof default_reasoning_level === 'string' ? default_reasoning_level : null,
     contextWindow: typeof context_window === 'number' ? Math.round(context_window) : null,
+    ...catalogue.holders(slug),
   }
 }
 

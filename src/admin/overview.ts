@@ -1,4 +1,6 @@
+import type { Admission } from '../accounts/admission.ts'
 import type { Pool } from '../accounts/pool.ts'
+import { isInPanic } from '../balancer/panic.ts'
 import { Overview, OverviewQuery, type Timeframe, timeframes } from '../contract/overview.ts'
 import { type Account, type Status, statusOf } from '../domain/account.ts'
 import { hourMs, minuteMs } from '../domain/quota.ts'
@@ -8,7 +10,14 @@ import { iso } from './account-views.ts'
 import { poolWindowViews } from './pool-views.ts'
 import { type AnyRoute, route } from './route.ts'
 
-export type OverviewDeps = { store: Store; pool: Pool; clock: Clock; flush: () => Promise<void>; demo: boolean }
+export type OverviewDeps = {
+  store: Store
+  pool: Pool
+  admission: Pick<Admission, 'waiting'>
+  clock: Clock
+  flush: () => Promise<void>
+  demo: boolean
+}
 
 export function overviewRoutes(deps: OverviewDeps): AnyRoute[] {
   return [
@@ -29,7 +38,7 @@ export function overviewRoutes(deps: OverviewDeps): AnyRoute[] {
 /** What the pool has, and what was asked of it within a time. */
 export async function overviewOf(
   timeframe: Timeframe,
-  { store, pool, clock, flush, demo }: OverviewDeps,
+  { store, pool, admission, clock, flush, demo }: OverviewDeps,
 ): Promise<Overview> {
   await flush()
   const nowMs = clock.now()
@@ -47,6 +56,8 @@ export async function overviewOf(
     windows: poolWindowViews(pool.accounts(), nowMs),
     series: seriesOf(rows, sinceMs, untilMs, bucketMs),
     lastSyncAt: reads.length === 0 ? null : iso(Math.max(...reads)),
+    panic: isInPanic(pool.accounts(), nowMs),
+    waiting: admission.waiting(),
     demo,
   }
 }

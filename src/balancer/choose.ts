@@ -3,6 +3,7 @@ import { cachedWeight } from '../domain/burn.ts'
 import type { Settings, StrategyName } from '../domain/settings.ts'
 import { hashOf } from './chance.ts'
 import type { Exclusion } from './eligibility.ts'
+import { isPanic } from './panic.ts'
 import { type Excluded, type Requirements, type Sifted, sift } from './sift.ts'
 import type { Edge, Standing } from './standing.ts'
 import type { Context, Home, Strategy } from './strategies/strategy.ts'
@@ -48,9 +49,7 @@ export type Decision = {
 }
 
 /** So many of the best are kept, to tell why. */
-const keptRows = 20
-/** With no more than this share of the accounts fit, because the others rest after failures, rests are not heeded. */
-const panicShare = 0.2
+const keptRows = 12
 
 /** Pick the account for one request. Pure: the same pool, ask, settings and time always give the same decision. */
 export function choose(pool: readonly Account[], ask: RoutingAsk, settings: Settings, nowMs: number): Decision {
@@ -80,7 +79,7 @@ export function choose(pool: readonly Account[], ask: RoutingAsk, settings: Sett
 /** Who is asked when nearly everybody rests after failures: all, or with nobody fit the one that rests shortest. */
 function inPanic({ fit, resting, excluded, busy }: Sifted) {
   const able = fit.length + busy
-  const panic = resting.length > 0 && able <= panicShare * (able + resting.length)
+  const panic = isPanic(able, resting.length)
   if (!panic) return { panic, candidates: fit, excluded }
   const asked =
     able === 0 ? [resting.reduce((soonest, one) => (one.untilMs < soonest.untilMs ? one : soonest))] : resting
@@ -98,9 +97,10 @@ type Place = { standing: Standing; tier: number; rank: number }
 function best(candidates: readonly Standing[], strategy: Strategy, context: Context): Place[] {
   const order: Place[] = []
   for (const standing of candidates) {
-    const tier = tierOf(standing, context, strategy)
-    const rank = strategy.rank(standing, context)
     const last = order[keptRows - 1]
+    const tier = tierOf(standing, context, strategy)
+    if (last !== undefined && tier > last.tier) continue
+    const rank = strategy.rank(standing, context)
     if (last !== undefined && !isBefore(tier, rank, standing.account, last)) continue
     if (last !== undefined) order.pop()
     const place = { standing, tier, rank }

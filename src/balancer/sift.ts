@@ -27,71 +27,68 @@ export type Sifted = {
   busy: number
 }
 
-/** Who may serve a request at this moment, and why the others may not. */
+/** Who may serve a request at this moment, and why the others may not. Runs over the whole pool for every request. */
 export function sift(pool: readonly Account[], ask: Requirements, settings: Settings, nowMs: number): Sifted {
   const sifted: Sifted = { fit: [], resting: [], excluded: [], busy: 0 }
-  const { fit, resting, excluded } = sifted
-  const isOffered = offering(pool, ask.model)
+  const lacks = lackingOf(pool, ask)
+  const asked = askedOf(ask, settings)
   for (const account of pool) {
-    const meter = meterFor(account.meters, ask.model)
-    const asked = askedExclusion(account, ask, settings, isOffered)
+    const meter = account.meters.length === 0 ? null : meterFor(account.meters, ask.model)
     const exclusion =
-      asked ?? (meter ? meterExclusion(account, meter, nowMs) : null) ?? exclusionOf(account, nowMs, meter === null)
-    const standing = () =>
-      meter ? meteredStanding(account, meter, settings, nowMs) : standingOf(account, settings, nowMs)
-    if (exclusion !== null) {
-      excluded.push({ accountId: account.id, exclusion })
-      const rests = exclusion.reason === 'blocked' && exclusion.by === 'errors'
-      if (rests) resting.push({ standing: standing(), untilMs: exclusion.untilMs })
+      asked?.(account) ??
+      lacks(account) ??
+      (meter && meterExclusion(account, meter, nowMs)) ??
+      exclusionOf(account, nowMs, meter === null)
+    const crowding = exclusion ?? crowdingOf(account, settings, nowMs)
+    if (crowding === null) {
+      sifted.fit.push(meter ? meteredStanding(account, meter, settings, nowMs) : standingOf(account, settings, nowMs))
       continue
     }
-    const crowding = crowdingOf(account, settings, nowMs)
-    if (crowding === null) fit.push(standing())
-    else {
-      sifted.busy++
-      excluded.push({ accountId: account.id, exclusion: crowding })
+    sifted.excluded.push({ accountId: account.id, exclusion: crowding })
+    if (exclusion === null) sifted.busy++
+    else if (exclusion.reason === 'blocked' && exclusion.by === 'errors') {
+      sifted.resting.push({ standing: standingOf(account, settings, nowMs), untilMs: exclusion.untilMs })
     }
   }
   return sifted
 }
 
-/** What this request asks comes before the account's own state: a last resort overrides a rest, nothing else. */
-function askedExclusion(
-  account: Account,
-  ask: Requirements,
-  settings: Settings,
-  lacks: (account: Account) => boolean,
-): Exclusion | null {
-  const { id, tags } = account
-  if (ask.tried.size > 0 && ask.tried.has(id)) return { reason: 'already_tried' }
-  if (ask.ownerId !== null && ask.ownerId !== id) return { reason: 'not_owner', ownerId: ask.ownerId }
-  if (settings.strategy === 'single_account' && settings.singleAccountId !== id) return { reason: 'not_selected' }
-  if (settings.onlyTags.length > 0 && !tags.some((tag) => settings.onlyTags.includes(tag))) {
-    return { reason: 'not_tagged' }
+/**
+ * What the request and the settings ask, or null where they ask nothing. It comes before the account's own state: a last
+ * resort overrides a rest, nothing else.
+ */
+function askedOf(ask: Requirements, settings: Settings): ((account: Account) => Exclusion | null) | null {
+  const { ownerId, tried } = ask
+  const { onlyTags, singleAccountId } = settings
+  const isSingle = settings.strategy === 'single_account'
+  if (ownerId === null && tried.size === 0 && !isSingle && onlyTags.length === 0) return null
+  return ({ id, tags }) => {
+    if (tried.has(id)) return { reason: 'already_tried' }
+    if (ownerId !== null && ownerId !== id) return { reason: 'not_owner', ownerId }
+    if (isSingle && singleAccountId !== id) return { reason: 'not_selected' }
+    if (onlyTags.length > 0 && !tags.some((tag) => onlyTags.includes(tag))) return { reason: 'not_tagged' }
+    return null
   }
-  if (lacks(account) || (ask.lacking.size > 0 && ask.lacking.has(id))) {
-    return { reason: 'model_unavailable', model: ask.model }
-  }
-  return null
 }
 
 /**
- * Tells whether an account is known to lack a model that another one is known to have. A model that nobody lists is let
+ * Tells whether an account is known to lack the model that another one is known to have. A model that nobody lists is let
  * through: catalogues lag behind, and the upstream's own answer is the better error.
  */
-function offering(pool: readonly Account[], model: string): (account: Account) => boolean {
+function lackingOf(pool: readonly Account[], { model, lacking }: Requirements): (account: Account) => Exclusion | null {
   let isListed: boolean | null = null
+  // Accounts of one plan share their list.
   let last: ReadonlySet<string> | null = null
-  let lastHas = false
-  return ({ models }) => {
-    if (models === null) return false
-    // Accounts of one plan share their list.
-    if (models !== last) {
+  let lastHas = true
+  return ({ id, models }) => {
+    if (models !== null && models !== last) {
       last = models
       lastHas = models.has(model)
     }
-    if (lastHas) return false
-    isListed ??= pool.some((other) => other.models?.has(model))
-    return isListed
+    if (models !== null && !lastHas) {
+      isListed ??= pool.some((other) => other.models?.has(model))
+      if (isListed) return { reason: 'model_unavailable', model }
+    }
+    return lacking.size > 0 && lacking.has(id) ? { reason: 'model_unavailable', model } : null
   }
 }

@@ -28,6 +28,8 @@ export type Standing = {
   /** Used percent of the fullest window. */
   tightestPercent: number
   edge: Edge
+  /** Natural logarithm of the credits that a weighted token takes: so that big and small plans compare. */
+  logCreditsPerToken: number
   /** Spreads chance: the same for the same account. */
   hash: number
   /** From here on the figures above are out of date. */
@@ -68,9 +70,15 @@ function workOut(account: Account, settings: Settings, nowMs: number): Standing 
   }
   return {
     ...{ account, short: shortSide, long: longSide, tightestPercent, validUntilMs, settings },
+    logCreditsPerToken: Math.log(creditsPerToken(shortSide, longSide)),
     edge: edgeOf(shortSide, longSide, tightestPercent, settings),
     hash: hashOf(account.id),
   }
+}
+
+function creditsPerToken(short: Side, long: Side): number {
+  const { credits, percentPerToken: rate } = long.credits === null ? short : long
+  return Math.max(((credits ?? 1) * rate) / 100, Number.MIN_VALUE)
 }
 
 function edgeOf(short: Side, long: Side, tightestPercent: number, settings: Settings): Edge {

@@ -53,6 +53,10 @@ export const Overview = z.object({
   series: z.array(z.object({ t: moment, requests: z.int(), errors: z.int(), tokens: z.int(), costUsd: z.number() })),
   /** The newest usage figure of any account. */
   lastSyncAt: moment.nullable(),
+  /** Nearly all accounts rest after failures: rests are not heeded then, so that the few that are left do not break down too. */
+  panic: z.boolean(),
+  /** Requests that wait for a place on an account. */
+  waiting: z.int(),
   demo: z.boolean(),
 })
 export type Overview = z.infer<typeof Overview>
@@ -65,6 +69,10 @@ export const ModelList = z.object({
       supportedReasoningEfforts: z.array(z.string()),
       defaultReasoningEffort: z.string().nullable(),
       contextWindow: z.int().nullable(),
+      /** The plans whose accounts are known to have it, the highest first. */
+      plans: z.array(z.string()),
+      /** How many accounts are known to have it. */
+      accounts: z.int(),
     }),
   ),
 })

@@ -71,15 +71,15 @@ function busyError({ waitedMs }: Turn, { excluded }: Decision): AppError | null 
   )
   const [first] = busy
   if (first === undefined) return null
-  const what = {
-    streams: `${first.limit} answers at once (setting maxStreams)`,
-    turn_starts: `${first.limit} turn starts at once (setting maxTurnStarts)`,
-    upstream: `the ${first.limit} requests at once that the upstream allows it`,
+  const places = {
+    streams: `places for open answers (${first.limit}, setting maxStreams)`,
+    turn_starts: `places for turn starts (${first.limit}, setting maxTurnStarts)`,
+    upstream: `places that the upstream allows (${first.limit} at once)`,
   }[first.cap]
   const whose =
-    busy.length === 1 ? `The account ${first.accountId} has` : `All ${busy.length} accounts that could serve have`
+    busy.length === 1 ? `The account ${first.accountId} has` : `${busy.length} accounts that could serve have`
   const waited = waitedMs > 0 ? `, and none was free within ${Math.round(waitedMs / 1000)} s` : ''
-  const message = `${whose} reached ${what}${waited}; try again in ${retryBusySeconds} s.`
+  const message = `${whose} all ${places} taken${waited}; try again in ${retryBusySeconds} s.`
   return new AppError('account_cap_reached', { message, retryAfterSeconds: retryBusySeconds })
 }
 

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { and, eq, lte, ne, sql } from 'drizzle-orm'
 import type { Tables } from './schema.ts'
 import type { Store } from './store.ts'
 import type { Unit } from './unit.ts'
@@ -8,7 +8,7 @@ export function createCatalogues({ catalogues: c }: Tables, unit: Unit): Store['
     load() {
       return unit('catalogues.load', async (tx) => tx.select().from(c).orderBy(c.plan, c.clientVersion))
     },
-    /** Of two lists of one plan and version the one that was fetched later stays, in whatever order they come. */
+    /** What was fetched later stays, in whatever order lists come. Lists are large: those of other versions make way. */
     async save({ plan, clientVersion, etag, fetchedAtMs, models }) {
       const row = { plan, clientVersion, etag, fetchedAtMs: Math.round(fetchedAtMs), models }
       await unit('catalogues.save', async (tx) => {
@@ -17,9 +17,12 @@ export function createCatalogues({ catalogues: c }: Tables, unit: Unit): Store['
           .values(row)
           .onConflictDoUpdate({
             target: [c.plan, c.clientVersion],
-            set: { etag: row.etag, fetchedAtMs: row.fetchedAtMs, models },
+            set: { etag, fetchedAtMs: row.fetchedAtMs, models },
             setWhere: sql`${c.fetchedAtMs} <= ${row.fetchedAtMs}`,
           })
+        await tx
+          .delete(c)
+          .where(and(eq(c.plan, plan), ne(c.clientVersion, clientVersion), lte(c.fetchedAtMs, row.fetchedAtMs)))
       })
     },
   }

@@ -103,8 +103,9 @@ function codeOf(json: unknown, sent: Secret): string | undefined {
   const { error, error_code, code } = parsed.data
   const named = typeof error === 'string' ? error : (error?.code ?? error?.error)
   const found = named ?? error_code ?? code
-  if (found === undefined || !word.test(found) || found.includes(sent.reveal())) return undefined
-  return found.toLowerCase()
+  if (found === undefined || !word.test(found)) return undefined
+  const lower = found.toLowerCase()
+  return lower.includes(sent.reveal().toLowerCase()) ? undefined : lower
 }
 
 function parse(body: string): unknown {

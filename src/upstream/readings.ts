@@ -99,11 +99,15 @@ export function readHeaders(headers: IncomingHttpHeaders, nowMs: number): Readin
     const value = headers[name]
     return typeof value === 'string' && value.trim() !== '' ? value : null
   }
-  const slot = (name: string) => ({
-    used_percent: finite(text(`x-codex-${name}-used-percent`)),
-    window_minutes: finite(text(`x-codex-${name}-window-minutes`)),
-    reset_at: finite(text(`x-codex-${name}-reset-at`)),
+  const slot = (name: string, limit = 'codex') => ({
+    used_percent: finite(text(`x-${limit}-${name}-used-percent`)),
+    window_minutes: finite(text(`x-${limit}-${name}-window-minutes`)),
+    reset_at: finite(text(`x-${limit}-${name}-reset-at`)),
   })
+  const meters = otherLimits(headers).map((limit) => ({
+    ...{ key: meterKey([limit]), name: limit, feature: null },
+    windows: windowsOf([slot('primary', limit), slot('secondary', limit)], 'header', nowMs),
+  }))
   const has = text('x-codex-credits-has-credits')
   const credits =
     has === null
@@ -116,10 +120,23 @@ export function readHeaders(headers: IncomingHttpHeaders, nowMs: number): Readin
   return {
     plan: null,
     windows: windowsOf([slot('primary'), slot('secondary')], 'header', nowMs),
-    meters: null,
+    meters: meters.length === 0 ? null : meters,
     credits: creditsOf(credits, nowMs),
     isComplete: false,
   }
+}
+
+const meterHeader = /^x-(.{1,60})-(?:primary|secondary)-used-percent$/
+
+/** Header families of other limits than the main one, `x-<limit>-…` (protocol reference, §9.5). */
+function otherLimits(headers: IncomingHttpHeaders): string[] {
+  const found: string[] = []
+  for (const name in headers) {
+    if (!name.endsWith('-used-percent')) continue
+    const limit = meterHeader.exec(name)?.[1]
+    if (limit !== undefined && limit !== 'codex' && !found.includes(limit)) found.push(limit)
+  }
+  return found
 }
 
 /** Reads a `codex.rate_limits` event: of the account's windows, or of one meter. Null for anything else. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { healthy } from '../../src/domain/account.ts'
+import { affinityRow } from '../support/affinities.ts'
 import { candidate, imported, revealed, tired, tokens } from '../support/stores.ts'
 import { onEveryEngine } from './suite.ts'
 
@@ -74,7 +75,7 @@ onEveryEngine((context) => {
       const stays = await imported(store, 'bob')
       for (const { id } of [gone, stays]) {
         await store.affinity.save({
-          affinities: [{ key: `thread-${id}`, accountId: id, expiresAtMs: 100 }],
+          affinities: [affinityRow(`thread-${id}`, { accountId: id })],
           owners: [{ kind: 'response', id: `resp-${id}`, accountId: id, expiresAtMs: 100 }],
         })
         await store.usage.add([

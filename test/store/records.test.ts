@@ -120,50 +120,6 @@ onEveryEngine((context) => {
     })
   })
 
-  describe('affinities and owners', () => {
-    it('are loaded until they expire, and the newest word counts', async () => {
-      const { affinity } = context.store
-      const owner = { kind: 'response', id: 'resp_1' } as const
-      await affinity.save({ affinities: [], owners: [] })
-      await affinity.save({
-        affinities: [
-          { key: 'old', accountId: 'acc_1', expiresAtMs: 50 },
-          { key: 'thread', accountId: 'acc_1', expiresAtMs: 100 },
-          { key: 'thread', accountId: 'acc_2', expiresAtMs: 101 },
-        ],
-        owners: [
-          { ...owner, accountId: 'acc_1', expiresAtMs: 100 },
-          { ...owner, kind: 'file', accountId: 'acc_2', expiresAtMs: 50 },
-        ],
-      })
-      await affinity.save({ affinities: [], owners: [{ ...owner, accountId: 'acc_3', expiresAtMs: 200 }] })
-      expect(await affinity.load(50)).toEqual({
-        affinities: [{ key: 'thread', accountId: 'acc_2', expiresAtMs: 101 }],
-        owners: [{ ...owner, accountId: 'acc_3', expiresAtMs: 200 }],
-      })
-      expect(await affinity.owner(owner, 199)).toBe('acc_3')
-      expect(await affinity.owner(owner, 200)).toBeNull()
-      expect(await affinity.owner({ ...owner, kind: 'turn_state' }, 0)).toBeNull()
-    })
-
-    it('are all pruned once they have expired, however many', async () => {
-      const { affinity } = context.store
-      const rows = Array.from({ length: 2_300 }, (_, i) => ({
-        accountId: 'acc_1',
-        expiresAtMs: i < 2_200 ? 50 : 100,
-        i,
-      }))
-      await affinity.save({
-        affinities: rows.map(({ i, ...row }) => ({ ...row, key: `k${i}` })),
-        owners: rows.slice(0, 10).map(({ i, ...row }) => ({ ...row, kind: 'file', id: `f${i}` })),
-      })
-      expect(await affinity.prune(50)).toBe(2_210)
-      expect(await affinity.prune(50)).toBe(0)
-      const left = await affinity.load(0)
-      expect([left.affinities.length, left.owners.length]).toEqual([100, 0])
-    })
-  })
-
   describe('settings', () => {
     it('are the defaults until somebody changes them', async () => {
       const { settings } = context.store

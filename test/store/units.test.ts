@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KeyMismatchError } from '../../src/store/key-check.ts'
+import { affinityRow } from '../support/affinities.ts'
 import { candidate, imported, otherVault, requestRecord, revealed, tokens, vault } from '../support/stores.ts'
 import { onEveryEngine } from './suite.ts'
 
@@ -11,7 +12,7 @@ onEveryEngine((context) => {
       await store.accounts.beginRefresh(id, 1, 77)
       await store.requests.add([requestRecord('r1')])
       await store.settings.save({ ...(await store.settings.load()), affinityMinutes: 3 })
-      await store.affinity.save({ affinities: [{ key: 'k', accountId: id, expiresAtMs: 9 }], owners: [] })
+      await store.affinity.save({ affinities: [affinityRow('k', { accountId: id })], owners: [] })
       const before = [await store.accounts.list(), await store.accounts.version(), await store.affinity.load(0)]
       await store.close()
 

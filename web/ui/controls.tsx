@@ -1,5 +1,6 @@
 import { type ReactNode, useId, useState } from 'react'
 import { t } from '../messages/index.ts'
+import { Fault } from './field.tsx'
 import { toast } from './toast.tsx'
 
 type SegmentsProps<T extends string> = {
@@ -25,25 +26,64 @@ export function Segments<T extends string>({ label, value, options, onChange }: 
   )
 }
 
+type ChoicesProps<T extends string> = {
+  label: string
+  value: T
+  /** `more` stands below the option while it is chosen. */
+  options: readonly { value: T; label: string; what?: string; more?: ReactNode }[]
+  onChange: (value: T) => void
+}
+
+/** One of several, each with a sentence that says what it does. */
+export function Choices<T extends string>({ label, value, options, onChange }: ChoicesProps<T>) {
+  const name = useId()
+  return (
+    <fieldset className="choices">
+      <legend>{label}</legend>
+      {options.map((option) => (
+        <div key={option.value}>
+          <label>
+            <input type="radio" name={name} checked={option.value === value} onChange={() => onChange(option.value)} />
+            <span>
+              {option.label}
+              {option.what !== undefined && <span className="small">{option.what}</span>}
+            </span>
+          </label>
+          {option.value === value && option.more !== undefined && <div className="more stack">{option.more}</div>}
+        </div>
+      ))}
+    </fieldset>
+  )
+}
+
 type SelectProps = {
   label: string
   value: string
   options: readonly { value: string; label: string }[]
+  /** What is wrong with the choice. */
+  fault?: string | undefined
   onChange: (value: string) => void
 }
 
-export function Select({ label, value, options, onChange }: SelectProps) {
+export function Select({ label, value, options, fault, onChange }: SelectProps) {
   const id = useId()
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
+      <select
+        id={id}
+        value={value}
+        aria-invalid={fault !== undefined}
+        aria-describedby={`${id}-fault`}
+        onChange={(event) => onChange(event.target.value)}
+      >
         {options.map((option) => (
           <option key={option.value} value={option.value}>
             {option.label}
           </option>
         ))}
       </select>
+      <Fault id={`${id}-fault`} label={label} fault={fault} />
     </div>
   )
 }

@@ -2,7 +2,7 @@ import { type FormEvent, type InputHTMLAttributes, type ReactNode, useEffect, us
 import { t } from '../messages/index.ts'
 
 /** What a server said about a form, as far as it is shown here. */
-type FormProblem = Error & {
+export type FormProblem = Error & {
   faults?: readonly { path: string; message: string }[]
   retryAfterSeconds?: number | null
 }
@@ -50,7 +50,7 @@ type FieldProps = Omit<InputHTMLAttributes<HTMLInputElement>, 'name'> & {
 /** One input with its label, and what the server said about it. */
 export function Field({ name, label, hint, error, ...input }: FieldProps) {
   const id = useId()
-  const fault = error?.faults?.find(({ path }) => path === name)?.message
+  const fault = faultOf(error, name)
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -69,10 +69,22 @@ export function Field({ name, label, hint, error, ...input }: FieldProps) {
       <p className="small" id={`${id}-hint`}>
         {hint}
       </p>
-      <p className="small tone-bad" id={`${id}-fault`} role={fault === undefined ? undefined : 'alert'}>
-        {fault === undefined ? '' : t('form.fault', { label, fault })}
-      </p>
+      <Fault id={`${id}-fault`} label={label} fault={fault} />
     </div>
+  )
+}
+
+/** What was said about a field, or about a part of it: `tags.0` is of `tags`. */
+export function faultOf(error: FormProblem | null, name: string): string | undefined {
+  return error?.faults?.find(({ path }) => path === name || path.startsWith(`${name}.`))?.message
+}
+
+/** The place of a fault under its field. It is there before there is a fault, for those who are told of changes. */
+export function Fault({ id, label, fault }: { id: string; label: string; fault: string | undefined }) {
+  return (
+    <p className="small tone-bad" id={id} role={fault === undefined ? undefined : 'alert'}>
+      {fault === undefined ? '' : t('form.fault', { label, fault })}
+    </p>
   )
 }
 

@@ -11,40 +11,41 @@ import type { Context, Strategy } from './strategy.ts'
 export const cacheValue: Strategy = {
   hasTiers: true,
   pricesMoves: true,
-  rank: (standing, context) => -price(standing, context),
+  /** The input in full, as a logarithm: prices are compared by theirs, for speed. */
+  prepare: (_candidates, context) => Math.log(inputOf(context)),
+  rank(standing, context) {
+    const { home, prepared } = context
+    const isHome = home !== null && home.accountId === standing.account.id
+    const tokens = isHome ? Math.log(warmInputOf(context)) : prepared
+    return -(tokens + standing.logCreditsPerToken + scarcityOf(standing, context.nowMs))
+  },
   explain(standing, context) {
-    const worth = worthOf(standing, context.nowMs)
-    return { price: price(standing, context), tokens: tokensOn(standing, context), worth }
+    const isHome = context.home?.accountId === standing.account.id
+    const tokens = isHome ? warmInputOf(context) : inputOf(context)
+    const worth = Math.exp(scarcityOf(standing, context.nowMs))
+    return { price: tokens * Math.exp(standing.logCreditsPerToken) * worth, tokens, worth }
   },
 }
 
 /** How steeply quota gets dearer as it is used ahead of time: e^k between unused and used up. */
 const steepness = 5
 
-/** In credits of the long window, so that a big and a small plan compare. */
-function price(standing: Standing, context: Context): number {
-  return tokensOn(standing, context) * creditsPerToken(standing) * worthOf(standing, context.nowMs)
+function inputOf({ home, inputTokens }: Context): number {
+  return Math.max(inputTokens, home?.warmTokens ?? 0, 1)
 }
 
-/** Weighted tokens of the input on this account. */
-function tokensOn({ account }: Standing, { home, inputTokens }: Context): number {
-  const all = Math.max(inputTokens, home?.warmTokens ?? 0, 1)
-  if (home === null || home.accountId !== account.id) return all
-  // What is not warm is paid in full everywhere.
-  return all - home.warmTokens * (1 - cachedWeight)
+/** Weighted tokens of the input where the beginning is cached. What is not warm is paid in full everywhere. */
+function warmInputOf(context: Context): number {
+  return inputOf(context) - (context.home?.warmTokens ?? 0) * (1 - cachedWeight)
 }
 
-function creditsPerToken({ long, short }: Standing): number {
-  if (long.credits !== null) return (long.credits * long.percentPerToken) / 100
-  return ((short.credits ?? 1) * short.percentPerToken) / 100
+/** The logarithm of what a credit is worth: 0 where use keeps pace with time, for the window that is further ahead. */
+function scarcityOf({ short, long }: Standing, nowMs: number): number {
+  return steepness * Math.max(aheadOf(short, nowMs), aheadOf(long, nowMs))
 }
 
-function worthOf(standing: Standing, nowMs: number): number {
-  return Math.max(worthOfSide(standing.short, nowMs), worthOfSide(standing.long, nowMs))
-}
-
-/** 1 where use keeps pace with time. A window that is not running has lost nothing yet. */
-function worthOfSide({ usedPercent, resetAtMs, lengthMs }: Side, nowMs: number): number {
+/** How far use is ahead of time, as a share of the window. One that is not running has lost nothing yet. */
+function aheadOf({ usedPercent, resetAtMs, lengthMs }: Side, nowMs: number): number {
   const elapsed = resetAtMs === null ? 0 : Math.min(1, Math.max(0, 1 - (resetAtMs - nowMs) / lengthMs))
-  return Math.exp(steepness * (usedPercent / 100 - elapsed))
+  return usedPercent / 100 - elapsed
 }

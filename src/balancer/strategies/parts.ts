@@ -4,6 +4,9 @@ import type { Context } from './strategy.ts'
 
 const week = 604_800_000
 
+/** Used-up accounts have an order, too. */
+const leastWeight = 1e-200
+
 /** Credits left in the long window. */
 export function leftLongCredits({ long }: Standing): number {
   return (long.credits ?? 1) * (1 - long.usedPercent / 100)
@@ -24,5 +27,5 @@ export function msToLongReset({ long }: Standing, nowMs: number): number {
  * probability in proportion to its weight.
  */
 export function sampled(standing: Standing, weight: number, { seed }: Context): number {
-  return Math.log(chanceOfHashes(seed, standing.hash)) / Math.max(weight, 1e-9)
+  return Math.log(chanceOfHashes(seed, standing.hash)) / Math.max(weight, leastWeight)
 }

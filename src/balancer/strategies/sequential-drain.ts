@@ -10,9 +10,11 @@ export const sequentialDrain: Strategy = {
 }
 
 const unnamed = 1e6
+const places = new WeakMap<readonly string[], ReadonlyMap<string, number>>()
 
-function placeOf({ account, long, hash }: Standing, { settings }: Context): number {
-  const place = settings.drainOrder.indexOf(account.id)
+function placeOf({ account, long, hash }: Standing, { settings: { drainOrder } }: Context): number {
+  const known = places.get(drainOrder) ?? new Map(drainOrder.map((id, at) => [id, at]))
+  places.set(drainOrder, known)
   // Within a plan any order will do, as long as it stays the same.
-  return place === -1 ? unnamed + (long.credits ?? 0) + hash / 2 ** 32 : place
+  return known.get(account.id) ?? unnamed + (long.credits ?? 0) + hash / 2 ** 32
 }

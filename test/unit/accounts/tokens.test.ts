@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type AccessToken, createTokens, TokenError, type Tokens } from '../../../src/accounts/tokens.ts'
 import { hourMs } from '../../../src/domain/quota.ts'
@@ -64,8 +65,8 @@ beforeEach(async () => {
 })
 afterEach(() => database.dispose())
 
-const make = (over: Store = store): Tokens =>
-  createTokens({ store: over, client, clock, authBaseUrl: 'http://auth.test', onRotated: () => {} })
+const make = (over: Store = store, through: UpstreamClient = client): Tokens =>
+  createTokens({ store: over, client: through, clock, authBaseUrl: 'http://auth.test', onRotated: () => {} })
 const account = async (name: string, tokens = set(name)) => (await imported(store, name, { tokens })).id
 
 /** The code of the token error, or the name of the token; the clock runs on while it waits. */
@@ -133,7 +134,7 @@ describe('an access token', () => {
     const id = await account('old', set('old', nowMs))
     replies = [rotation('new')]
     const tokens = make()
-    await outcome(tokens.renewEarly(id, -hourMs, nowMs, hourMs))
+    await tokens.facts(id)
     const stored = await store.accounts.credential(id)
     await store.accounts.rotateCredential(id, stored?.version ?? 0, set('other', nowMs), nowMs)
     expect(await outcome(tokens.current(id))).toBe('new')
@@ -290,24 +291,158 @@ describe('a refresh that another process has begun', () => {
 })
 
 describe('ahead of time', () => {
-  it.each<[string, number | null, number, boolean]>([
-    ['a token that ends soon is renewed', nowMs + hourMs / 2, 0, true],
-    ['a token that ends later is not', nowMs + 2 * hourMs, 99 * hourMs, false],
-    ['an old token that does not say its end is renewed', null, 9 * hourMs, true],
-    ['a young one is not', null, 7 * hourMs, false],
-  ])('%s', async (_rule, expiresAtMs, ageMs, isRenewed) => {
-    const id = await account('old', set('old', expiresAtMs))
+  it('a token is renewed though it is good', async () => {
+    const id = await account('old')
     replies = [rotation('new')]
-    await outcome(make().renewEarly(id, hourMs, nowMs - ageMs, 8 * hourMs))
-    expect(sent).toEqual(isRenewed ? ['refresh-old'] : [])
+    const tokens = make()
+    const { version } = await tokens.facts(id)
+    expect(await outcome(tokens.renewAhead(id, version))).toBe('done')
+    expect(await outcome(tokens.current(id))).toBe('new')
+    expect(sent).toEqual(['refresh-old'])
   })
 
-  it('a refresh that was interrupted is left alone while the access token is good', async () => {
-    const id = await account('old', set('old', nowMs + hourMs / 2))
-    await store.accounts.beginRefresh(id, (await store.accounts.credential(id))?.version ?? 0, nowMs)
+  it('a token is not renewed twice: whoever looked before gets what there is', async () => {
+    const id = await account('old')
+    replies = [rotation('new'), rotation('newer')]
     const tokens = make()
-    expect(await outcome(tokens.renewEarly(id, hourMs, nowMs, hourMs))).toBe('done')
+    const { version } = await tokens.facts(id)
+    await tokens.renewAhead(id, version)
+    tokens.forgetAll()
+    await tokens.renewAhead(id, version)
+    expect(sent).toEqual(['refresh-old'])
+  })
+
+  it('and by a request at the same time it is renewed once', async () => {
+    const id = await account('old', set('old', nowMs))
+    replies = [rotation('new')]
+    const tokens = make()
+    const { version } = await tokens.facts(id)
+    const [bearer] = await Promise.all([tokens.current(id), tokens.renewAhead(id, version)])
+    expect(nameIn(bearer)).toBe('new')
+    expect(sent).toEqual(['refresh-old'])
+  })
+
+  it('a request goes on with the token that is good while it is renewed', async () => {
+    const id = await account('old')
+    let answer = () => {}
+    const held = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const send: UpstreamClient['send'] = async (request) => {
+      await held
+      return client.send(request)
+    }
+    replies = [rotation('new')]
+    const tokens = make(store, { ...client, send })
+    const { version } = await tokens.facts(id)
+    const renewal = tokens.renewAhead(id, version)
     expect(await outcome(tokens.current(id))).toBe('old')
-    expect(sent).toEqual([])
+    answer()
+    await renewal
+    expect(await outcome(tokens.current(id))).toBe('new')
+  })
+
+  it('two processes at the same time renew it once, and both have the new one', async () => {
+    const id = await account('old', set('old', nowMs))
+    replies = [rotation('new'), rotation('newer')]
+    const processes = [make(), make(await database.open())]
+    const [{ version } = { version: 0 }] = await Promise.all(processes.map((tokens) => tokens.facts(id)))
+    const names = await outcome(Promise.all(processes.map((tokens) => tokens.renewAhead(id, version))))
+    expect(names).toBe('done')
+    expect(sent).toEqual(['refresh-old'])
+    for (const tokens of processes) expect(await outcome(tokens.current(id))).toBe('new')
+  })
+})
+
+describe('how tokens stand', () => {
+  it('is read anew each time', async () => {
+    const accessToken = new Secret(jwt({ iat: nowMs / 1000 - 60, exp: nowMs / 1000 + 60 }))
+    const id = await account('old', { ...set('old'), accessToken, expiresAtMs: nowMs + 60_000 })
+    const tokens = make()
+    const first = await tokens.facts(id)
+    const asImported = { issuedAtMs: nowMs - 60_000, expiresAtMs: nowMs + 60_000, refreshStartedAtMs: null }
+    expect(first).toMatchObject({ ...asImported, hasUnsaved: false })
+    await store.accounts.beginRefresh(id, first.version, nowMs)
+    expect(await tokens.facts(id)).toMatchObject({ refreshStartedAtMs: nowMs })
+    await store.accounts.rotateCredential(id, first.version, set('other', null), nowMs)
+    const rotated = { version: first.version + 1, issuedAtMs: null, expiresAtMs: null, refreshStartedAtMs: null }
+    expect(await tokens.facts(id)).toMatchObject(rotated)
+  })
+
+  it('after a passing failure is as before: the refresh may be tried again', async () => {
+    const id = await account('old')
+    replies = [refused(503, 'overloaded')]
+    const tokens = make()
+    expect(await outcome(tokens.renewAhead(id, 1))).toBe('later: overloaded')
+    expect(await tokens.facts(id)).toMatchObject({ refreshStartedAtMs: null })
+  })
+
+  it('names a rotation that the store has not taken, and a renewal brings it home without the network', async () => {
+    const id = await account('old')
+    let isFull = true
+    const rotateCredential: Store['accounts']['rotateCredential'] = (...given) =>
+      isFull ? Promise.reject(new Error('disk full')) : store.accounts.rotateCredential(...given)
+    replies = [rotation('new')]
+    const tokens = make({ ...store, accounts: { ...store.accounts, rotateCredential } })
+    expect(await outcome(tokens.renewAhead(id, 1))).toBe('threw disk full')
+    expect(await tokens.facts(id)).toMatchObject({ hasUnsaved: true })
+    isFull = false
+    await tokens.renewAhead(id, 1)
+    expect(await tokens.facts(id)).toMatchObject({ hasUnsaved: false, version: 2 })
+    expect(sent).toEqual(['refresh-old'])
+  })
+})
+
+describe('a sign-in that was refused for good', () => {
+  it('keeps its name when it is asked for again', async () => {
+    const id = await account('old', set('old', nowMs))
+    replies = [refused(401, 'refresh_token_reused')]
+    const tokens = make()
+    expect(await outcome(tokens.current(id))).toBe('reauth_required: refresh_token_reused')
+    clock.advance(40_000)
+    expect(await outcome(tokens.current(id))).toBe('reauth_required: refresh_token_reused')
+    expect(sent).toEqual(['refresh-old'])
+  })
+
+  it('is forgotten when another token is imported', async () => {
+    const id = await account('old', set('old', nowMs))
+    replies = [refused(401, 'refresh_token_reused'), rotation('new')]
+    const tokens = make()
+    await outcome(tokens.current(id))
+    await store.accounts.import(candidate('old', { tokens: set('imported', nowMs), refreshedAtMs: nowMs }), nowMs)
+    tokens.forgetAll()
+    expect(await outcome(tokens.current(id))).toBe('new')
+    expect(sent).toEqual(['refresh-old', 'refresh-imported'])
+  })
+})
+
+describe('what is said about a failed refresh', () => {
+  const token = 'refresh-old'
+  it.each<[string, unknown]>([
+    ['as the code', { error: { code: token } }],
+    ['in upper case', { error: { code: token.toUpperCase() } }],
+    ['inside the code', { error: { error: `unknown_${token}` } }],
+    ['as the whole error', { error: token }],
+    ['in a sentence', { error: `The token ${token} is unknown.` }],
+    ['as another code', { error_code: token }],
+    ['in the message', { code: 'not_now', message: `The token ${token} is unknown.` }],
+  ])('never has the token, even when the answer has it %s', async (_where, body) => {
+    const id = await account('old', set('old', nowMs))
+    replies = [{ status: 400, body }]
+    const error = await make()
+      .current(id)
+      .catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(TokenError)
+    expect(inspect(error, { depth: 9, showHidden: true }).toLowerCase()).not.toContain(token)
+    expect(['http_400', 'not_now']).toContain((error as TokenError).code)
+  })
+
+  it('never has the tokens that came back incomplete', async () => {
+    const id = await account('old', set('old', nowMs))
+    replies = [{ status: 200, body: { access_token: 'access-new', refresh_token: 'refresh-new' } }]
+    const error = await make()
+      .current(id)
+      .catch((thrown: unknown) => thrown)
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/(access|refresh)-new/)
   })
 })

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Catalogue } from '../accounts/catalogue.ts'
+import type { CatalogueModel } from '../domain/catalogue.ts'
+import { AppError } from '../errors.ts'
+
+const ownedBy = 'codex-lb'
+
+/** Puts the lists of models on the server, in the form of Codex and in that of OpenAI. */
+export function addModelRoutes(app: FastifyInstance, catalogue: Catalogue): void {
+  const read = { config: { access: 'local' } } as const
+  const publicList = rendering((models) => JSON.stringify({ object: 'list', data: publicModels(models) }))
+  const codexBody = rendering((models) => JSON.stringify({ models }))
+
+  const answerCodex = async (request: FastifyRequest, reply: FastifyReply) => {
+    catalogue.seen(request.headers)
+    const { models, etag } = await catalogue.models(clientVersion(request.query))
+    return answer(request, reply, codexBody(models).body, etag)
+  }
+  app.get('/backend-api/codex/models', read, answerCodex)
+  app.get('/v1/models', read, async (request, reply) => {
+    if (clientVersion(request.query) !== undefined) return answerCodex(request, reply)
+    const { body, etag } = publicList((await catalogue.models()).models)
+    return answer(request, reply, body, etag)
+  })
+  app.get<{ Params: { '*': string } }>('/v1/models/*', read, async (request) => {
+    const { models } = await catalogue.models()
+    const model = publicModels(models).find(({ id }) => id === request.params['*'])
+    if (model) return model
+    const message = `No account offers the model "${request.params['*'].slice(0, 200)}".`
+    throw new AppError('model_not_found', { message, param: 'model' })
+  })
+}
+
+function clientVersion(query: unknown): string | undefined {
+  const value =
+    typeof query === 'object' && query !== null && 'client_version' in query ? query.client_version : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+function answer(request: FastifyRequest, reply: FastifyReply, body: string, etag: string): FastifyReply {
+  reply.header('etag', etag)
+  if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
+  return reply.type('application/json').send(body)
+}
+
+/** Compares weakly, as a cache on the way may have marked the ETag. */
+function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
+  const named = ifNoneMatch?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? []
+  return named.includes('*') || named.includes(etag)
+}
+
+/** Puts each list into words once: it is large, and the same for long. */
+function rendering(toText: (models: readonly CatalogueModel[]) => string) {
+  const known = new WeakMap<readonly CatalogueModel[], { body: string; etag: string }>()
+  return (models: readonly CatalogueModel[]) => {
+    const before = known.get(models)
+    if (before) return before
+    const body = toText(models)
+    const etag = `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`
+    known.set(models, { body, etag })
+    return { body, etag }
+  }
+}
+
+function publicModels(models: readonly CatalogueModel[]) {
+  return models
+    .filter((model) => model.supported_in_api !== false && model.visibility !== 'hide')
+    .map((model) => ({
+      id: model.slug,
+      object: 'model' as const,
+      created: 0,
+      owned_by: ownedBy,
+      ...described(model),
+    }))
+}
+
+/** What the entry says beyond OpenAI's form; what it does not say is left out. */
+function described(model: CatalogueModel) {
+  const { display_name, context_window, input_modalities, supported_reasoning_levels, supports_parallel_tool_calls } =
+    model
+  const reasoning = Array.isArray(supported_reasoning_levels) ? supported_reasoning_levels.length > 0 : undefined
+  const vision = Array.isArray(input_modalities) ? input_modalities.includes('image') : undefined
+  const parallel = typeof supports_parallel_tool_calls === 'boolean' ? supports_parallel_tool_calls : undefined
+  return {
+    name: typeof display_name === 'string' ? display_name : undefined,
+    context_length: typeof context_window === 'number' ? context_window : undefined,
+    input_modalities: Array.isArray(input_modalities) ? input_modalities : undefined,
+    supports_reasoning: reasoning,
+    supports_vision: vision,
+    capabilities: { reasoning, vision, parallel_tool_calls: parallel },
+  }
+}
