@@ -68,7 +68,7 @@ export async function addAdmin(
     ...requestRoutes({ store, flush }),
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
-    ...settingsRoutes({ read: parts.settings, change: parts.changeSettings }),
+    ...settingsRoutes({ pool, read: parts.settings, change: parts.changeSettings }),
     ...eventRoutes({
       ...{ feed, clock, version, demo, stopping },
       checkSession: (request: FastifyRequest) => checkSession(request, signIn, gate),

@@ -2,6 +2,7 @@
 
 const compactNumber = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 const wholeNumber = new Intl.NumberFormat('en')
+const figureNumber = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
 const clockTime = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 const secondTime = new Intl.DateTimeFormat('en', { timeStyle: 'medium', hourCycle: 'h23' })
 const dayTime = new Intl.DateTimeFormat('en', {
@@ -24,6 +25,16 @@ export function compact(value: number): string {
 /** "1,204" */
 export function whole(value: number): string {
   return wholeNumber.format(value)
+}
+
+/** "0.0123", "1.24", "1,240": the three digits that matter. */
+export function figure(value: number): string {
+  return figureNumber.format(value)
+}
+
+/** "0.31 %", "12 %": where the small ones matter. */
+export function share(value: number): string {
+  return `${value >= 10 ? Math.round(value) : figureNumber.format(value)} %`
 }
 
 /** Whole percent; what is above 0 never reads 0, what is below 100 never reads 100. */

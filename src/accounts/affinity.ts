@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import { createWriteBehind } from '../lib/write-behind.ts'
 import type { AffinityFilter, AffinityRow, Store } from '../store/store.ts'
 import { createOwners } from './owners.ts'
-import { createSoftKeys, digestOf, type Home } from './soft-keys.ts'
+import { createSoftKeys, digestOf, type Home, movedTo } from './soft-keys.ts'
 
 /** Remembers which account served a thread (soft, expires) and which one owns an object (hard). */
 export type Affinity = {
@@ -95,9 +95,7 @@ export function createAffinity({ store, clock, ttlMs, onError }: AffinityDeps): 
       const query = { limit: pageRows, cursor, filter, nowMs: clock.now() }
       const page: { items: AffinityRow[]; nextCursor: string | null } = await store.affinity.page(query)
       const found = page.items.filter((row) => isWanted(row) && isUnknown(row.key))
-      const rows = found
-        .filter((row) => row.accountId !== accountId)
-        .map((row) => ({ ...row, accountId, warmTokens: 0 }))
+      const rows = found.filter((row) => row.accountId !== accountId).map((row) => movedTo(row, accountId))
       await store.affinity.save({ affinities: rows, owners: [] })
       soft.restore(rows)
       moved += rows.length

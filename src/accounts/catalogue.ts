@@ -50,6 +50,8 @@ export function createCatalogue({ store, pool, calls, clock, onError }: Catalogu
   const listingOf = createListings(staticModels)
   const running = new Map<string, Promise<void>>()
   const saved = new Map<string, { models: readonly CatalogueModel[]; clientVersion: string; fetchedAtMs: number }>()
+  /** The version that each account was asked with last. */
+  const tried = new Map<string, string>()
   /** The version for which there is something to show, or for which asking was in vain. */
   let settledVersion: string | null = null
 
@@ -93,7 +95,10 @@ export function createCatalogue({ store, pool, calls, clock, onError }: Catalogu
     const key = `${clientVersion} ${accountId}`
     const current = running.get(key)
     if (current) return current
-    const started = ask(accountId, clientVersion, nowMs).finally(() => running.delete(key))
+    const started = ask(accountId, clientVersion, nowMs).finally(() => {
+      running.delete(key)
+      tried.set(accountId, clientVersion)
+    })
     running.set(key, started)
     return started
   }
@@ -143,8 +148,10 @@ export function createCatalogue({ store, pool, calls, clock, onError }: Catalogu
       if (version.seen(headers)) void refresh()
     },
     async models(clientVersion) {
-      if (settledVersion !== version.newest() && pool.accounts().some(isAskable))
-        await atMost(refresh(), firstAnswerMs, clock)
+      if (settledVersion !== version.newest()) {
+        const untried = pool.accounts().filter((one) => isAskable(one) && tried.get(one.id) !== version.newest())
+        if (untried.length > 0) await atMost(refresh(untried.map(({ id }) => id)), firstAnswerMs, clock)
+      }
       return listingOf(
         planLists().map((list) => list.models),
         clientVersion,

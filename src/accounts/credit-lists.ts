@@ -14,10 +14,10 @@ export type CreditLists = {
   /** What an account holds, asked for now. @throws AppError */
   read(accountId: string): Promise<ResetCredits>
   /**
-   * By account id, of the accounts that may serve: what is older than `maxAgeMs` is asked for first. What cannot be read
-   * stays as it was last.
+   * By account id, of the accounts that may serve. What is older than `maxAgeMs` is asked for first, but not waited for
+   * beyond `patienceMs`; what cannot be read stays as it was last.
    */
-  ofPool(maxAgeMs?: number): Promise<ReadonlyMap<string, ResetCredits>>
+  ofPool(limits?: { maxAgeMs?: number; patienceMs?: number }): Promise<ReadonlyMap<string, ResetCredits>>
   /** They have changed: the next look asks again. */
   forget(accountId: string): void
 }
@@ -33,6 +33,7 @@ const freshMs = 5 * minuteMs
 /** After a failure the account is left alone for so long. */
 const restMs = minuteMs
 const deadlineMs = 10_000
+const maxPatienceMs = 30_000
 const atOnce = 6
 
 export function createCreditLists({ pool, calls, clock, onError }: CreditListsDeps): CreditLists {
@@ -71,7 +72,7 @@ export function createCreditLists({ pool, calls, clock, onError }: CreditListsDe
 
   return {
     read,
-    async ofPool(maxAgeMs = freshMs) {
+    async ofPool({ maxAgeMs = freshMs, patienceMs = maxPatienceMs } = {}) {
       const serving = pool.accounts().filter(({ health }) => health.signIn === 'ok' && !health.paused)
       const nowMs = clock.now()
       const isDue = (id: string) => {
@@ -83,7 +84,7 @@ export function createCreditLists({ pool, calls, clock, onError }: CreditListsDe
       const lane = async () => {
         for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) await update(id)
       }
-      await Promise.all(Array.from({ length: atOnce }, lane))
+      await inTime(Promise.all(Array.from({ length: atOnce }, lane)), patienceMs, clock)
       for (const id of known.keys()) if (pool.get(id) === null) known.delete(id)
       return new Map(
         serving.flatMap(({ id }) => {
@@ -97,6 +98,14 @@ export function createCreditLists({ pool, calls, clock, onError }: CreditListsDe
       restsUntilMs.delete(accountId)
     },
   }
+}
+
+/** Resolves when the work is done, or when nobody waits for it any longer. The work itself goes on. */
+function inTime(work: Promise<unknown>, patienceMs: number, clock: Clock): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(patienceMs, resolve)
+    work.then(() => resolve(), reject).finally(cancel)
+  })
 }
 
 /** @throws AppError */

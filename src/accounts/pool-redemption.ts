@@ -38,7 +38,7 @@ export function createPoolRedeemer(deps: PoolRedeemerDeps): PoolRedeemer {
   const redeem = async ({ id, creditId }: { id: string; creditId: string | null }): Promise<PoolRedemption> => {
     const earlier = await store.redemptions.get(id)
     if (earlier) return redeemer.redeem({ accountId: earlier.accountId, by: 'client', creditId, id })
-    const held = await lists.ofPool(listAgeMs)
+    const held = await lists.ofPool({ maxAgeMs: listAgeMs })
     const holder = creditId === null ? await bestHolder(held) : holderOf(held, creditId, clock.now())
     if (typeof holder !== 'string') return { ...holder, creditId }
     return redeemer.redeem({ accountId: holder, by: 'client', creditId, id })

@@ -22,7 +22,7 @@ const fruitlessMs = 6 * hourMs
 export type RuleFacts = {
   accounts: readonly Account[]
   held: ReadonlyMap<string, ResetCredits>
-  /** Latest redemptions of the accounts that hold credits, in any order. */
+  /** Latest redemptions of all accounts, in any order. */
   redemptions: readonly Redemption[]
 }
 type RuleSettings = Pick<Settings, 'resetCreditRule' | 'onlyTags' | 'strategy' | 'singleAccountId' | 'planCapacities'>
@@ -101,8 +101,9 @@ export function createResetRule({ store, pool, lists, redeemer, settings, clock 
     if (candidates(pool.accounts(), settings(), clock.now()).length === 0) return
     const held = await lists.ofPool()
     const nowMs = clock.now()
-    const holders = [...held].filter(([, { credits }]) => credits.some((credit) => isUsable(credit, nowMs)))
-    const histories = await Promise.all(holders.map(([id]) => store.redemptions.list(id, historyRows)))
+    if (![...held.values()].some(({ credits }) => credits.some((credit) => isUsable(credit, nowMs)))) return
+    // Of all accounts: one that has just used its last credit is none of the holders any more.
+    const histories = await Promise.all(pool.accounts().map(({ id }) => store.redemptions.list(id, historyRows)))
     const facts = { accounts: pool.accounts(), held, redemptions: histories.flat() }
     const use = creditToUse(facts, settings(), nowMs)
     if (use !== null) await redeemer.redeem({ ...use, by: 'rule', id: null })

@@ -5,8 +5,14 @@ import type { Clock } from '../lib/clock.ts'
 import { fingerprint } from '../lib/secrets.ts'
 import type { AffinityRow } from '../store/store.ts'
 
-/** Where a thread lives, and how many tokens of it the account's prompt cache is taken to hold. */
-export type Home = { accountId: string; warmTokens: number }
+/** Where a thread lives. */
+export type Home = {
+  accountId: string
+  /** Tokens of it that the account's prompt cache is taken to hold. */
+  warmTokens: number
+  /** A person put it there, and no answer has begun there since. */
+  byHand: boolean
+}
 
 /** What memory knows of soft keys. Rows are never changed in place. */
 export type SoftKeys = {
@@ -34,6 +40,8 @@ export type SoftKeysDeps = {
 const cacheLifeMs = 10 * minuteMs
 /** Threads of one tree share instructions and tools, not the conversation: no more than this is warm for a new one. */
 const sharedPrefixTokens = 8_000
+/** Stands in place of warm tokens until an answer begins: kept with the row, a person's word outlives a restart. */
+const movedByHand = -1
 
 export function createSoftKeys({ clock, ttlMs, maxHeld, onChange }: SoftKeysDeps): SoftKeys {
   const held = new LRUCache<string, AffinityRow>({ max: maxHeld })
@@ -53,11 +61,8 @@ export function createSoftKeys({ clock, ttlMs, maxHeld, onChange }: SoftKeysDeps
       for (const [place, key] of keys.entries()) {
         const row = alive(held.get(digestOf(key)))
         if (row === null) continue
-        const warmTokens = warmTokensNow(row, clock.now())
-        return {
-          accountId: row.accountId,
-          warmTokens: place === 0 ? warmTokens : Math.min(warmTokens, sharedPrefixTokens),
-        }
+        const warmTokens = Math.min(warmTokensNow(row, clock.now()), place === 0 ? Infinity : sharedPrefixTokens)
+        return { accountId: row.accountId, warmTokens, byHand: row.warmTokens === movedByHand }
       }
       return null
     },
@@ -67,7 +72,7 @@ export function createSoftKeys({ clock, ttlMs, maxHeld, onChange }: SoftKeysDeps
         const key = digestOf(one)
         const before = alive(held.get(key))
         const stays = before !== null && before.accountId === accountId
-        const warmTokens = stays ? before.warmTokens : 0
+        const warmTokens = stays ? Math.max(0, before.warmTokens) : 0
         held.set(key, used({ key, kind: one.kind, accountId, warmTokens, usedAtMs: 0, expiresAtMs: 0 }))
         onChange(key, stays ? 'used' : 'moved')
       }
@@ -93,7 +98,7 @@ export function createSoftKeys({ clock, ttlMs, maxHeld, onChange }: SoftKeysDeps
     },
     rehome(fits, accountId) {
       const rows = rowsThat((row) => row.accountId !== accountId && isAlive(row) && fits(row))
-      for (const row of rows) held.set(row.key, { ...row, accountId, warmTokens: 0 })
+      for (const row of rows) held.set(row.key, movedTo(row, accountId))
       return rows.map(({ key }) => key)
     },
     forget(fits) {
@@ -104,9 +109,14 @@ export function createSoftKeys({ clock, ttlMs, maxHeld, onChange }: SoftKeysDeps
   }
 }
 
+/** The row as a person's move leaves it. */
+export function movedTo(row: AffinityRow, accountId: string): AffinityRow {
+  return { ...row, accountId, warmTokens: movedByHand }
+}
+
 /** What the account's prompt cache still holds, by all that is known. */
 export function warmTokensNow({ warmTokens, usedAtMs }: AffinityRow, nowMs: number): number {
-  return nowMs - usedAtMs < cacheLifeMs ? warmTokens : 0
+  return nowMs - usedAtMs < cacheLifeMs ? Math.max(0, warmTokens) : 0
 }
 
 export function digestOf({ kind, id }: AffinityKey): string {

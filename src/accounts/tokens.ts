@@ -63,6 +63,8 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
   const unsaved = new Map<string, Rotation>()
   /** Refresh tokens that are spent without a successor, and how that came; the store knows only that they were sent. */
   const spent = new Map<string, { refreshToken: Secret; kind: TokenError['kind']; code: string }>()
+  /** When this process received an access token, for one that does not say when it was made. */
+  const received = new Map<string, { accessToken: Secret; atMs: number }>()
 
   const once = (running: Map<string, Promise<Credential>>, id: string, work: () => Promise<Credential>) => {
     const current = running.get(id)
@@ -91,6 +93,7 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
       }
     }
     unsaved.delete(id)
+    received.set(id, { accessToken: rotation.next.accessToken, atMs: clock.now() })
     onRotated(id)
     // What is stored counts, whether it is ours or an import that came in between.
     return reload(id)
@@ -170,7 +173,9 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
     async facts(id) {
       const { version, accessToken, expiresAtMs, refreshStartedAtMs } = await reload(id)
       const claims = decodeJwt(accessToken.reveal())
-      const issuedAtMs = claims && issueOf(claims)
+      const last = received.get(id)
+      const receivedAtMs = last?.accessToken.reveal() === accessToken.reveal() ? last.atMs : null
+      const issuedAtMs = (claims && issueOf(claims)) ?? receivedAtMs
       return { version, issuedAtMs, expiresAtMs, refreshStartedAtMs, hasUnsaved: unsaved.has(id) }
     },
     async renewAhead(id, version) {

@@ -65,7 +65,7 @@ export function choose(pool: readonly Account[], ask: RoutingAsk, settings: Sett
   const [first] = order
   if (first === undefined) return { accountId: null, because: 'none_eligible', move: null, ranked: [], ...base }
   const home = ask.home === null ? null : placeOfHome(candidates, ask.home, strategy, context)
-  const stays = home !== null && mayStay(home, first, strategy)
+  const stays = home !== null && mayStay(home, first, strategy, ask.home?.byHand)
   const chosen = stays ? home : first
   return {
     accountId: chosen.standing.account.id,
@@ -128,9 +128,9 @@ function placeOfHome(candidates: readonly Standing[], home: Home, strategy: Stra
 }
 
 /** A thread stays as long as its account is no nearer its edge than the best; where moves are priced, the price decides. */
-function mayStay(home: Place, first: Place, { pricesMoves }: Strategy): boolean {
+function mayStay(home: Place, first: Place, { pricesMoves }: Strategy, byHand = false): boolean {
   if (home.standing.edge > first.standing.edge) return false
-  return !pricesMoves || home.rank >= first.rank
+  return byHand || !pricesMoves || home.rank >= first.rank
 }
 
 function becauseOf(ask: RoutingAsk, { fit, busy }: Sifted, panic: boolean, stays: boolean): Decision['because'] {

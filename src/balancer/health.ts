@@ -49,7 +49,7 @@ export function next(health: Health, evidence: Evidence, nowMs: number): Health 
     case 'failed':
       return failed(health, evidence.code, nowMs)
     case 'sign_in_lost':
-      return { ...health, signIn: evidence.as, signInReason: evidence.code }
+      return signInLost(health, evidence.as, evidence.code)
     case 'signed_in':
       return signedIn(health, nowMs)
     case 'reading':
@@ -64,6 +64,14 @@ export function next(health: Health, evidence: Evidence, nowMs: number): Health 
         fitSinceMs: nowMs,
       }
   }
+}
+
+/** A closed account refuses its tokens, too: that is no reason to think that a new sign-in would help. */
+function signInLost(health: Health, as: 'reauth_required' | 'deactivated', code: string): Health {
+  if (health.signIn === as && health.signInReason === code) return health
+  return health.signIn === 'deactivated' && as !== 'deactivated'
+    ? health
+    : { ...health, signIn: as, signInReason: code }
 }
 
 /** New tokens mend the sign-in and what failed with the old ones; limits and a person's pause stand. */
@@ -150,5 +158,7 @@ function liftedBy(block: Block, evidence: Extract<Evidence, { kind: 'reading' }>
   const newer = evidence.windows.filter((window) => window.readAtMs > block.sinceMs && window.source !== 'refusal')
   const concerned = newer.filter((window) => block.window === null || window.kind === block.window)
   if (concerned.length === 0 || concerned.some((window) => usedNow(window, nowMs) >= 100)) return false
-  return !block.endIsKnown || concerned.some((window) => isNewWindow({ resetAtMs: block.untilMs }, window))
+  if (!block.endIsKnown) return true
+  // Of a window that is not known nobody can say that a new one runs.
+  return block.window !== null && concerned.some((window) => isNewWindow({ resetAtMs: block.untilMs }, window))
 }

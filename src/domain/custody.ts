@@ -2,7 +2,7 @@ import { dayMs, hourMs } from './quota.ts'
 
 /** What is known about the tokens of one account, as far as it decides when they are renewed. Times are epoch milliseconds. */
 export type TokenFacts = {
-  /** When the access token was made, and when it ends; null when it does not say. */
+  /** When the access token was made, and when it ends; null when that is not known. */
   issuedAtMs: number | null
   expiresAtMs: number | null
   /** Set while a refresh is under way, and for ever after one that spent the refresh token and brought nothing. */
@@ -41,10 +41,12 @@ export function custodyOf(facts: TokenFacts, refreshedAtMs: number, share: numbe
     return { kind: facts.refreshStartedAtMs + refreshTakesMs > nowMs ? 'under_way' : 'interrupted' }
   }
   const { expiresAtMs } = facts
+  const issuedAtMs = Math.min(facts.issuedAtMs ?? refreshedAtMs, nowMs)
   const oldest = expiresAtMs === null ? oldestUnknownEndMs : oldestMs
-  const byAge = refreshedAtMs + oldest - share * ageSpreadMs
+  // The tokens themselves are read anew each time, what is noted beside them may be old.
+  const byAge = Math.max(issuedAtMs, refreshedAtMs) + oldest - share * ageSpreadMs
   if (expiresAtMs === null) return { kind: 'kept', dueAtMs: byAge }
-  const leadMs = leadOf(expiresAtMs - (facts.issuedAtMs ?? refreshedAtMs))
+  const leadMs = leadOf(expiresAtMs - issuedAtMs)
   return { kind: 'kept', dueAtMs: Math.min(byAge, expiresAtMs - leadMs * (1 + share / 2)) }
 }
 

@@ -1,6 +1,7 @@
 import type { Admission } from '../accounts/admission.ts'
 import type { Affinity } from '../accounts/affinity.ts'
 import type { Lease } from '../accounts/pool.ts'
+import type { Home } from '../balancer/strategies/strategy.ts'
 import { guessedTokens } from '../domain/burn.ts'
 import type { LiveEvent } from '../domain/live.ts'
 import type { Settings } from '../domain/settings.ts'
@@ -84,7 +85,7 @@ export async function findAnswer(turn: Turn, deps: FindDeps): Promise<Found> {
 
 type PlaceAsk = {
   ownerId: string | null
-  home: { accountId: string; warmTokens: number } | null
+  home: Home | null
   tried: ReadonlySet<string>
   round: number
 }

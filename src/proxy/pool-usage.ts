@@ -1,7 +1,9 @@
-import { exclusionOf } from '../balancer/eligibility.ts'
+import { exclusionOf, meterExclusion } from '../balancer/eligibility.ts'
 import type { Account } from '../domain/account.ts'
+import type { Meter } from '../domain/meter.ts'
+import { byRank } from '../domain/plan.ts'
 import { type PoolWindow, poolWindows } from '../domain/pool-windows.ts'
-import { minuteMs, usedNow } from '../domain/quota.ts'
+import { minuteMs, type QuotaWindow, usedNow } from '../domain/quota.ts'
 import type { Head } from '../upstream/opening.ts'
 
 const slots = ['primary', 'secondary'] as const
@@ -30,59 +32,86 @@ export function relayedHeaders({ headers }: Head, accounts: readonly Account[], 
   return kept
 }
 
-/** The answer of `GET /api/codex/usage`, in the shape of the upstream's own usage call. */
-export function poolUsage(accounts: readonly Account[], nowMs: number): unknown {
-  const windows = poolWindows(accounts, nowMs)
-  const shown = (window: PoolWindow | undefined) =>
-    window === undefined
-      ? null
-      : {
-          used_percent: Math.round(window.usedPercent),
-          limit_window_seconds: Math.round(window.lengthMs / 1000),
-          reset_after_seconds: window.resetAtMs === null ? 0 : Math.ceil((window.resetAtMs - nowMs) / 1000),
-          reset_at: Math.ceil((window.resetAtMs ?? nowMs) / 1000),
-        }
-  const hasRoom = accounts.some((account) => {
-    const full = account.windows.some((window) => usedNow(window, nowMs) >= 100)
-    return !full && exclusionOf(account, nowMs) === null
-  })
-  const credits = accounts.flatMap((account) => account.credits ?? [])
-  const balances = credits.flatMap(({ balance }) => balance ?? [])
+/**
+ * The answer of the usage call, for the pool instead of one account, in the upstream's own shape. `resetCredits` null:
+ * nothing is known of them.
+ */
+export function poolUsage(accounts: readonly Account[], nowMs: number, resetCredits: number | null = null): object {
+  const hasRoom = accounts.some((account) => !isFull(account.windows, nowMs) && exclusionOf(account, nowMs) === null)
+  const isOut = accounts.length > 0 && !hasRoom
   return {
     plan_type: highestPlan(accounts),
-    rate_limit: {
-      allowed: hasRoom,
-      limit_reached: accounts.length > 0 && !hasRoom,
-      primary_window: shown(windows[0]),
-      secondary_window: shown(windows[1]),
-    },
-    credits: {
-      has_credits: credits.some(({ has }) => has),
-      unlimited: credits.some(({ unlimited }) => unlimited),
-      balance: balances.length === 0 ? null : String(balances.reduce((sum, balance) => sum + balance, 0)),
-      approx_local_messages: null,
-      approx_cloud_messages: null,
-    },
-    additional_rate_limits: [],
+    rate_limit: rateLimit(accounts, hasRoom, isOut, nowMs),
+    code_review_rate_limit: null,
+    additional_rate_limits: meterLimits(accounts, nowMs),
+    credits: creditsOf(accounts),
+    spend_control: { reached: false, individual_limit: null },
+    rate_limit_reached_type: isOut ? { type: limitReached(accounts) } : null,
+    promo: null,
+    rate_limit_reset_credits: resetCredits === null ? null : { available_count: resetCredits },
   }
 }
 
-const plansHighestFirst = [
-  'enterprise',
-  'business',
-  'team',
-  'pro',
-  'prolite',
-  'plus',
-  'education',
-  'edu',
-  'free',
-  'go',
-  'guest',
-  'k12',
-]
+function rateLimit(accounts: readonly Account[], allowed: boolean, limit_reached: boolean, nowMs: number): object {
+  const [primary, secondary] = poolWindows(accounts, nowMs)
+  return { allowed, limit_reached, primary_window: shown(primary, nowMs), secondary_window: shown(secondary, nowMs) }
+}
 
-function highestPlan(accounts: readonly Account[]): string {
-  const plans = new Set(accounts.map(({ plan }) => plan))
-  return plansHighestFirst.find((plan) => plans.has(plan)) ?? accounts[0]?.plan ?? 'unknown'
+function shown(window: PoolWindow | undefined, nowMs: number): object | null {
+  if (window === undefined) return null
+  return {
+    used_percent: Math.round(window.usedPercent),
+    limit_window_seconds: Math.round(window.lengthMs / 1000),
+    reset_after_seconds: window.resetAtMs === null ? 0 : Math.ceil((window.resetAtMs - nowMs) / 1000),
+    reset_at: Math.ceil((window.resetAtMs ?? nowMs) / 1000),
+  }
+}
+
+/** The limits of certain models: each over the accounts that have it, weighted as the windows are. */
+function meterLimits(accounts: readonly Account[], nowMs: number): object[] {
+  const byKey = new Map<string, { meter: Meter; holders: Account[]; hasRoom: boolean }>()
+  for (const account of accounts) {
+    if (account.health.signIn !== 'ok' || account.health.paused) continue
+    for (const meter of account.meters) {
+      const limit = byKey.get(meter.key) ?? { meter, holders: [], hasRoom: false }
+      byKey.set(meter.key, limit)
+      limit.holders.push({ ...account, windows: meter.windows })
+      limit.hasRoom ||= meterExclusion(account, meter, nowMs) === null && exclusionOf(account, nowMs, false) === null
+    }
+  }
+  return [...byKey.values()].map(({ meter, holders, hasRoom }) => ({
+    limit_name: meter.name,
+    metered_feature: meter.feature ?? meter.key,
+    rate_limit: rateLimit(holders, hasRoom, !hasRoom, nowMs),
+  }))
+}
+
+function isFull(windows: readonly QuotaWindow[], nowMs: number): boolean {
+  return windows.some((window) => usedNow(window, nowMs) >= 100)
+}
+
+const anyLimit = 'rate_limit_reached'
+
+/** A word that sends its reader to somebody, as some do, holds only where it holds for every account. */
+function limitReached(accounts: readonly Account[]): string {
+  const words = new Set(accounts.map((account) => account.limitReached ?? anyLimit))
+  const [word] = words
+  return words.size === 1 && word !== undefined ? word : anyLimit
+}
+
+function creditsOf(accounts: readonly Account[]): object {
+  const credits = accounts.flatMap((account) => account.credits ?? [])
+  const balances = credits.flatMap(({ balance }) => balance ?? [])
+  return {
+    has_credits: credits.some(({ has }) => has),
+    unlimited: credits.some(({ unlimited }) => unlimited),
+    balance: balances.length === 0 ? null : String(balances.reduce((sum, balance) => sum + balance, 0)),
+    approx_local_messages: null,
+    approx_cloud_messages: null,
+  }
+}
+
+/** The plan that stands for the pool: a client may offer less for a lower one. */
+export function highestPlan(accounts: readonly Account[]): string {
+  return byRank(accounts.map(({ plan }) => plan))[0] ?? 'unknown'
 }

@@ -34,6 +34,41 @@ export type SimulatedAccountOptions = {
   creditsBalance?: number
   /** Usage resets that can be redeemed. */
   resetCredits?: number
+  /** When they expire, from the start on; 30 days when left out. */
+  resetCreditsExpireInSeconds?: number
+  /** Limits of certain models beside the windows. Nothing is counted against them. */
+  meters?: SimulatedMeterOptions[]
+  /** The word for a reached limit; `rate_limit_reached` when left out. */
+  limitReachedType?: string
+  /** What the account's profile says of its use; null leaves a figure open. Without it the profile knows nothing. */
+  statistics?: SimulatedStatistics
+}
+
+type SimulatedMeterOptions = {
+  name: string
+  feature: string
+  shortUsedPercent: number
+  weeklyUsedPercent?: number
+  resetsInSeconds?: number
+}
+
+export type SimulatedMeter = { name: string; feature: string; windows: UsageWindow[] }
+
+export type SimulatedCredit = {
+  readonly id: string
+  readonly grantedAtMs: number
+  readonly expiresAtMs: number
+  redeemedAtMs: number | null
+}
+
+/** Figures as the profile has them; `days` by date, YYYY-MM-DD. */
+export type SimulatedStatistics = {
+  lifetimeTokens?: number | null
+  peakDailyTokens?: number | null
+  longestTurnSeconds?: number | null
+  currentStreakDays?: number | null
+  longestStreakDays?: number | null
+  days?: Record<string, number>
 }
 
 /** The state of one account. Tests may read it; they change it through the simulator. */
@@ -49,7 +84,12 @@ export type SimulatedAccount = {
   readonly models: readonly string[] | null
   readonly windows: UsageWindow[]
   creditsBalance: number
-  resetCredits: number
+  readonly resetCredits: SimulatedCredit[]
+  /** Redemptions that reset something, by the id they were asked for with. */
+  readonly redemptions: Map<string, { credit: SimulatedCredit; windowsReset: number }>
+  readonly meters: readonly SimulatedMeter[]
+  readonly limitReachedType: string
+  readonly statistics: SimulatedStatistics
   /** Input tokens last seen per prompt cache key, the longest unused first. */
   readonly promptCache: Map<string, number>
 }
@@ -93,9 +133,37 @@ export function createAccount(
     models: options.models ?? null,
     windows,
     creditsBalance: options.creditsBalance ?? 0,
-    resetCredits: options.resetCredits ?? 0,
+    resetCredits: creditsFrom(options, hex, nowMs),
+    redemptions: new Map(),
+    meters: (options.meters ?? []).map((meter) => meterFrom(meter, nowMs)),
+    limitReachedType: options.limitReachedType ?? 'rate_limit_reached',
+    statistics: options.statistics ?? {},
     promptCache: new Map(),
   }
+}
+
+function creditsFrom(
+  { resetCredits = 0, resetCreditsExpireInSeconds = 30 * 86_400 }: SimulatedAccountOptions,
+  hex: string,
+  nowMs: number,
+): SimulatedCredit[] {
+  return Array.from({ length: resetCredits }, (_, index) => ({
+    id: `rlrc_${hex.slice(0, 12)}${index}`,
+    grantedAtMs: nowMs - 86_400_000,
+    expiresAtMs: nowMs + resetCreditsExpireInSeconds * 1000,
+    redeemedAtMs: null,
+  }))
+}
+
+function meterFrom(options: SimulatedMeterOptions, nowMs: number): SimulatedMeter {
+  const { name, feature, resetsInSeconds } = options
+  const window = (kind: WindowKind, percent: number): UsageWindow => {
+    const made: UsageWindow = { kind, capacityTokens: 1_000_000, usedTokens: 0, endsAtMs: null }
+    setPercent(made, percent, nowMs, resetsInSeconds)
+    return made
+  }
+  const weekly = options.weeklyUsedPercent === undefined ? [] : [window('weekly', options.weeklyUsedPercent)]
+  return { name, feature, windows: [window('short', options.shortUsedPercent), ...weekly] }
 }
 
 /** Counts tokens against every window. */

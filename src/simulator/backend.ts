@@ -1,9 +1,10 @@
 import type { SimulatedAccount } from './accounts.ts'
+import type { FaultPath } from './faults.ts'
 import { type Answer, type Exchange, jsonAnswer, send, suffer } from './http.ts'
 import { modelsAnswer, modelsEtag } from './models.ts'
 import { accountMismatch, detailAnswer, unauthorized } from './refusals.ts'
 import { answerTurn } from './responses.ts'
-import { accountsCheckOf, redeemCredit, resetCreditsOf, usageOf } from './wham.ts'
+import { accountsCheckOf, profileOf, redeemCredit, resetCreditsOf, usageOf } from './wham.ts'
 import type { AccountRoute, World } from './world.ts'
 
 const routes: Record<string, AccountRoute> = {
@@ -11,13 +12,14 @@ const routes: Record<string, AccountRoute> = {
   'GET /backend-api/codex/responses': ({ response }) =>
     send(response, detailAnswer(426, 'WebSockets are not simulated'), { upgrade: 'websocket', connection: 'Upgrade' }),
   'GET /backend-api/codex/models': answerModels,
-  'GET /backend-api/wham/usage': answerUsage,
+  'GET /backend-api/wham/usage': (exchange, account, world) => answerSide(exchange, account, world, 'usage', usageOf),
   'GET /backend-api/wham/accounts/check': ({ response }, account) =>
     send(response, jsonAnswer(200, accountsCheckOf(account))),
-  'GET /backend-api/wham/rate-limit-reset-credits': ({ response }, account, { clock }) =>
-    send(response, jsonAnswer(200, resetCreditsOf(account, clock.now()))),
-  'POST /backend-api/wham/rate-limit-reset-credits/consume': ({ response, body }, account, { clock }) =>
-    send(response, jsonAnswer(200, redeemCredit(account, body, clock.now()))),
+  'GET /backend-api/wham/profiles/me': (exchange, account, world) =>
+    answerSide(exchange, account, world, 'profile', profileOf),
+  'GET /backend-api/wham/rate-limit-reset-credits': (exchange, account, world) =>
+    answerSide(exchange, account, world, 'reset_credits', resetCreditsOf),
+  'POST /backend-api/wham/rate-limit-reset-credits/consume': answerRedemption,
 }
 
 /** Answers the routes that need an account's token; false when there is no such route. */
@@ -43,10 +45,26 @@ function authenticate({ request }: Exchange, world: World): { account: Simulated
   return { account: holder.account }
 }
 
-async function answerUsage(exchange: Exchange, account: SimulatedAccount, world: World): Promise<void> {
-  const effect = world.faults.take(account, 'usage', { model: '', nowMs: world.clock.now() })
-  if (await suffer(exchange, effect, world.clock)) return
-  send(exchange.response, jsonAnswer(200, usageOf(account, world.clock.now())))
+async function answerSide(
+  exchange: Exchange,
+  account: SimulatedAccount,
+  { faults, clock }: World,
+  path: FaultPath,
+  bodyOf: (account: SimulatedAccount, nowMs: number) => object,
+): Promise<void> {
+  const effect = faults.take(account, path, { model: '', nowMs: clock.now() })
+  if (await suffer(exchange, effect, clock)) return
+  send(exchange.response, jsonAnswer(200, bodyOf(account, clock.now())))
+}
+
+async function answerRedemption(exchange: Exchange, account: SimulatedAccount, world: World): Promise<void> {
+  const { clock, faults } = world
+  const effect = faults.take(account, 'redeem', { model: '', nowMs: clock.now() })
+  if (await suffer(exchange, effect, clock)) return
+  const answer = redeemCredit(account, exchange.body, clock.now())
+  if (effect?.kind !== 'drop_reply') return send(exchange.response, jsonAnswer(200, answer))
+  exchange.record.outcome = 'cut'
+  exchange.request.socket.resetAndDestroy()
 }
 
 async function answerModels(exchange: Exchange, account: SimulatedAccount, world: World): Promise<void> {

@@ -3,7 +3,7 @@ import { type Effect, effects, type Scene } from './fault-effects.ts'
 import { isObject } from './json.ts'
 
 /** Which kind of request a fault waits for. */
-type FaultPath = 'responses' | 'usage' | 'token' | 'models'
+export type FaultPath = 'responses' | 'usage' | 'token' | 'models' | 'reset_credits' | 'redeem' | 'profile'
 
 type None = Record<never, never>
 export type Failure = { code?: string; message?: string }
@@ -56,7 +56,7 @@ export type FaultParameters = {
   no_event_lines: None
   /** A `codex.rate_limits` event before the answer. */
   rate_limits_event: None
-  /** The rotation is done, the reply is lost. */
+  /** The rotation (or, on the path of a redemption, the redemption) is done, the reply is lost. */
   drop_token_reply: None
   token_error: Failure & { status?: number }
   /** A token reply without a refresh token; nothing was rotated. */

@@ -1,12 +1,38 @@
-import { randomBytes } from 'node:crypto'
-import { fullWindow, type SimulatedAccount } from './accounts.ts'
+import { randomUUID } from 'node:crypto'
+import { fullWindow, type SimulatedAccount, type SimulatedCredit } from './accounts.ts'
 import type { JsonObject } from './json.ts'
-import { readWindow, setPercent } from './windows.ts'
+import { isFull, readWindow, setPercent, type UsageWindow } from './windows.ts'
 
 /** The body of `GET /wham/usage`. */
 export function usageOf(account: SimulatedAccount, nowMs: number): object {
   const full = fullWindow(account, nowMs)
-  const [primary = null, secondary = null] = account.windows.map((window) => {
+  const available = account.resetCredits.filter((credit) => isAvailable(credit, nowMs))
+  return {
+    user_id: account.userId,
+    account_id: account.accountId,
+    email: account.email,
+    plan_type: account.plan,
+    rate_limit: rateLimit(account.windows, full !== null, nowMs),
+    code_review_rate_limit: null,
+    additional_rate_limits: account.meters.map(({ name, feature, windows }) => ({
+      limit_name: name,
+      metered_feature: feature,
+      rate_limit: rateLimit(
+        windows,
+        windows.some((window) => isFull(window, nowMs)),
+        nowMs,
+      ),
+    })),
+    credits: { ...creditsOf(account), approx_local_messages: [0, 0], approx_cloud_messages: [0, 0] },
+    spend_control: { reached: false, individual_limit: null },
+    rate_limit_reached_type: full ? { type: account.limitReachedType } : null,
+    promo: null,
+    rate_limit_reset_credits: { available_count: available.length },
+  }
+}
+
+function rateLimit(windows: readonly UsageWindow[], isReached: boolean, nowMs: number): object {
+  const [primary = null, secondary = null] = windows.map((window) => {
     const reading = readWindow(window, nowMs)
     return {
       used_percent: reading.usedPercent,
@@ -15,25 +41,7 @@ export function usageOf(account: SimulatedAccount, nowMs: number): object {
       reset_at: reading.resetAt,
     }
   })
-  return {
-    user_id: account.userId,
-    account_id: account.accountId,
-    email: account.email,
-    plan_type: account.plan,
-    rate_limit: {
-      allowed: full === null,
-      limit_reached: full !== null,
-      primary_window: primary,
-      secondary_window: secondary,
-    },
-    code_review_rate_limit: null,
-    additional_rate_limits: [],
-    credits: { ...creditsOf(account), approx_local_messages: [0, 0], approx_cloud_messages: [0, 0] },
-    spend_control: { reached: false, individual_limit: null },
-    rate_limit_reached_type: full ? { type: 'rate_limit_reached' } : null,
-    promo: null,
-    rate_limit_reset_credits: { available_count: account.resetCredits },
-  }
+  return { allowed: !isReached, limit_reached: isReached, primary_window: primary, secondary_window: secondary }
 }
 
 /** The fields of a `codex.rate_limits` event. */
@@ -83,37 +91,75 @@ export function accountsCheckOf(account: SimulatedAccount): object {
   }
 }
 
-const dayMs = 86_400_000
-
 /** The body of `GET /wham/rate-limit-reset-credits`. */
 export function resetCreditsOf(account: SimulatedAccount, nowMs: number): object {
-  const credits = Array.from({ length: account.resetCredits }, (_, i) => ({
-    id: `rlrc_${account.tag}${i}`,
+  const credits = account.resetCredits.map((credit) => creditAnswer(credit, nowMs))
+  return { credits, available_count: account.resetCredits.filter((credit) => isAvailable(credit, nowMs)).length }
+}
+
+function isAvailable({ redeemedAtMs, expiresAtMs }: SimulatedCredit, nowMs: number): boolean {
+  return redeemedAtMs === null && expiresAtMs > nowMs
+}
+
+function creditAnswer(credit: SimulatedCredit, nowMs: number): object {
+  const unused = isAvailable(credit, nowMs) ? 'available' : 'expired'
+  return {
+    id: credit.id,
     reset_type: 'codex_rate_limits',
-    status: 'available',
-    granted_at: new Date(nowMs - dayMs).toISOString(),
-    expires_at: new Date(nowMs + 30 * dayMs).toISOString(),
+    status: credit.redeemedAtMs === null ? unused : 'redeemed',
+    granted_at: iso(credit.grantedAtMs),
+    expires_at: iso(credit.expiresAtMs),
     title: 'Rate limit reset',
     description: null,
     redeem_started_at: null,
-    redeemed_at: null,
-  }))
-  return { credits, available_count: account.resetCredits }
+    redeemed_at: credit.redeemedAtMs === null ? null : iso(credit.redeemedAtMs),
+  }
 }
 
-/** Redeems one credit: every window starts anew. */
+/** Redeems one credit: every window starts anew. The same request again changes nothing. */
 export function redeemCredit(account: SimulatedAccount, body: JsonObject | null, nowMs: number): object {
-  if (account.resetCredits === 0) return { code: 'no_credit', windows_reset: 0, credit: null }
-  const running = account.windows.filter((window) => window.usedTokens > 0)
+  const id = typeof body?.redeem_request_id === 'string' ? body.redeem_request_id : randomUUID()
+  const before = account.redemptions.get(id)
+  if (before) return redeemed('already_redeemed', before, nowMs)
+  const named = account.resetCredits.filter((one) => body?.credit_id === undefined || one.id === body.credit_id)
+  const credit = named.find((one) => isAvailable(one, nowMs))
+  if (!credit) {
+    const used = body?.credit_id === undefined ? undefined : named.find((one) => one.redeemedAtMs !== null)
+    if (used) return redeemed('already_redeemed', { credit: used, windowsReset: 0 }, nowMs)
+    return { code: 'no_credit', windows_reset: 0, credit: null }
+  }
+  const running = account.windows.filter((window) => readWindow(window, nowMs).usedPercent > 0)
   if (running.length === 0) return { code: 'nothing_to_reset', windows_reset: 0, credit: null }
   for (const window of running) setPercent(window, 0, nowMs)
-  account.resetCredits--
-  const id = typeof body?.credit_id === 'string' ? body.credit_id : `rlrc_${randomBytes(8).toString('hex')}`
-  const redeemed = {
-    id,
-    reset_type: 'codex_rate_limits',
-    status: 'redeemed',
-    redeemed_at: new Date(nowMs).toISOString(),
+  credit.redeemedAtMs = nowMs
+  const redemption = { credit, windowsReset: running.length }
+  account.redemptions.set(id, redemption)
+  return redeemed('reset', redemption, nowMs)
+}
+
+type Redeemed = { credit: SimulatedCredit; windowsReset: number }
+
+function redeemed(code: string, { credit, windowsReset }: Redeemed, nowMs: number): object {
+  return { code, windows_reset: windowsReset, credit: creditAnswer(credit, nowMs) }
+}
+
+/** The body of `GET /wham/profiles/me`. */
+export function profileOf({ email, statistics }: SimulatedAccount, nowMs: number): object {
+  const days = Object.entries(statistics.days ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    profile: { username: email.replace(/@.*/, ''), display_name: 'Simulated User', profile_picture_url: null },
+    stats: {
+      lifetime_tokens: statistics.lifetimeTokens ?? null,
+      peak_daily_tokens: statistics.peakDailyTokens ?? null,
+      longest_running_turn_sec: statistics.longestTurnSeconds ?? null,
+      current_streak_days: statistics.currentStreakDays ?? null,
+      longest_streak_days: statistics.longestStreakDays ?? null,
+      daily_usage_buckets: days.map(([start_date, tokens]) => ({ start_date, tokens })),
+    },
+    metadata: { stats_as_of: iso(nowMs) },
   }
-  return { code: 'reset', windows_reset: running.length, credit: redeemed }
+}
+
+function iso(atMs: number): string {
+  return new Date(atMs).toISOString()
 }

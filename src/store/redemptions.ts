@@ -15,12 +15,7 @@ export function createRedemptions({ redemptions: r, counters }: Tables, unit: Un
   return {
     list(accountId, limit) {
       return unit('redemptions.list', async (tx) =>
-        tx
-          .select()
-          .from(r)
-          .where(eq(r.accountId, accountId))
-          .orderBy(desc(r.startedAtMs), desc(r.id))
-          .limit(limit),
+        tx.select().from(r).where(eq(r.accountId, accountId)).orderBy(desc(r.startedAtMs), desc(r.id)).limit(limit),
       )
     },
     async get(id) {

@@ -13,16 +13,14 @@ import {
   type SQLWrapper,
   sql,
 } from 'drizzle-orm'
-import { z } from 'zod'
 import type { Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
-import { AppError } from '../errors.ts'
+import { readCursor, writeCursor } from './cursor.ts'
 import { createInsert } from './insert.ts'
 import type { Tables } from './schema.ts'
 import type { RequestFilter, Store } from './store.ts'
 import type { Unit } from './unit.ts'
 
 type Row = Tables['requests']['$inferSelect']
-type Place = { atMs: number; id: string }
 
 export function createRequests({ requests: t }: Tables, unit: Unit): Store['requests'] {
   const insert = createInsert(t, (tx, row) => tx.insert(t).values(row).onConflictDoNothing().prepare())
@@ -42,7 +40,7 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
           .from(t)
           .where(
             and(
-              after === null ? undefined : sql`(${t.atMs}, ${t.id}) < (${after.atMs}, ${after.id})`,
+              after === null ? undefined : sql`(${t.atMs}, ${t.id}) < (${after.atMs}, ${after.name})`,
               ...conditions(t, filter),
             ),
           )
@@ -51,7 +49,7 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
       )
       const items = rows.slice(0, limit).map((row): RequestRecord => withUsage(row))
       const last = items.at(-1)
-      return { items, nextCursor: rows.length > limit && last ? writeCursor(last) : null }
+      return { items, nextCursor: rows.length > limit && last ? writeCursor({ atMs: last.atMs, name: last.id }) : null }
     },
     arrivals({ sinceMs, untilMs, limit }) {
       const { id, atMs, model, accountId, status, totalMs, affinityKey, threadId, sessionId } = t
@@ -119,22 +117,6 @@ function conditions(t: Tables['requests'], filter: RequestFilter): (SQL | undefi
     untilMs === undefined ? undefined : lt(t.atMs, untilMs),
     search ? or(...[t.requestId, t.threadId, t.model, t.client, t.errorCode, t.errorMessage].map(found)) : undefined,
   ]
-}
-
-/** PostgreSQL refuses a NUL. */
-const Cursor = z.tuple([z.int(), z.string().refine((id) => !id.includes('\0'))])
-
-function writeCursor({ atMs, id }: Place): string {
-  return Buffer.from(JSON.stringify([atMs, id])).toString('base64url')
-}
-
-function readCursor(cursor: string): Place {
-  try {
-    const [atMs, id] = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')))
-    return { atMs, id }
-  } catch (error) {
-    throw new AppError('invalid_request', { message: 'The cursor is not valid.', param: 'cursor' }, { cause: error })
-  }
 }
 
 function rowOf({ usage, ...record }: RequestRecord): Row {

@@ -35,7 +35,11 @@ onEveryEngine((context) => {
       await catalogues.save(row({ plan: 'pro' }))
       await catalogues.save(row({ clientVersion: '0.170.0', fetchedAtMs: 3_000 }))
       await catalogues.save(row({ clientVersion: '0.169.0', fetchedAtMs: 2_000, plan: 'plus' }))
-      const kept = (await catalogues.load()).map(({ plan, clientVersion, fetchedAtMs }) => [plan, clientVersion, fetchedAtMs])
+      const kept = (await catalogues.load()).map(({ plan, clientVersion, fetchedAtMs }) => [
+        plan,
+        clientVersion,
+        fetchedAtMs,
+      ])
       expect(kept).toEqual([
         ['plus', '0.169.0', 2_000],
         ['plus', '0.170.0', 3_000],

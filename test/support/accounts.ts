@@ -1,5 +1,8 @@
-import { type Account, type Block, healthy } from '../../src/domain/account.ts'
+import type { RoutingAsk } from '../../src/balancer/choose.ts'
+import { type Account, type Block, type Health, healthy } from '../../src/domain/account.ts'
+import type { Meter } from '../../src/domain/meter.ts'
 import { hourMs, type QuotaWindow, type WindowKind } from '../../src/domain/quota.ts'
+import { defaultSettings, type Settings } from '../../src/domain/settings.ts'
 
 /** The moment that unit tests call now. */
 export const nowMs = Date.UTC(2026, 0, 15, 12)
@@ -52,6 +55,28 @@ export function aBlock(by: Block['by'], given: Partial<Block> = {}): Block {
     ...given,
   }
 }
+
+/** A fit account but for what is said of its health. */
+export function anAilingAccount(id: string, health: Partial<Health>, given: Partial<Account> = {}): Account {
+  return anAccount(id, { health: { ...healthy, ...health }, ...given })
+}
+
+/** A limit for the model that has its name, with a short and a weekly window of this much use. */
+export function aMeter(name: string, shortPercent: number, weeklyPercent = 0): Meter {
+  const key = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')
+  return { key, name, feature: null, windows: [aWindow('short', shortPercent), aWindow('weekly', weeklyPercent)] }
+}
+
+/** A request for gpt-5 that any account may serve. */
+export function anAsk(given: Partial<RoutingAsk> = {}): RoutingAsk {
+  return {
+    ...{ model: 'gpt-5', inputTokens: 10_000, ownerId: null, home: null, seed: 'seed' },
+    ...{ tried: new Set<string>(), lacking: new Set<string>() },
+    ...given,
+  }
+}
+
+export const withSettings = (given: Partial<Settings> = {}): Settings => ({ ...defaultSettings, ...given })
 
 /** Numbers in [0, 1) that are the same for the same seed, so that a failing case can be run again (mulberry32). */
 export function seededRandom(seed: number): {

@@ -56,4 +56,7 @@ export function poolRig(): PoolRig {
   return rig
 }
 
-export const reading = (given: Partial<Reading> = {}): Reading => ({ plan: null, windows: [], credits: null, ...given })
+export const reading = (given: Partial<Reading> = {}): Reading => ({
+  ...{ plan: null, windows: [], meters: null, credits: null, isComplete: false },
+  ...given,
+})

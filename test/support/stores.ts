@@ -154,7 +154,13 @@ export async function imported(store: Store, name: string, given: Partial<Import
 export const tired: Health = {
   ...healthy,
   failures: 3,
-  blocked: { by: 'errors', sinceMs: 1, untilMs: 9_000, code: 'server_error', window: null, endIsKnown: false },
+  blocks: [
+    {
+      ...{ by: 'errors', window: null, meter: null, sinceMs: 1, untilMs: 9_000 },
+      ...{ code: 'server_error', endIsKnown: false, strikes: 1 },
+    },
+  ],
+  fitSinceMs: 9_000,
 }
 
 export function requestRecord(id: string, given: Partial<RequestRecord> = {}): RequestRecord {
@@ -181,7 +187,11 @@ export function requestRecord(id: string, given: Partial<RequestRecord> = {}): R
     sessionId: 's1',
     threadId: 't1',
     responseId: 'resp_1',
-    attempts: [{ accountId: 'acc_1', verdict: 'relay', code: null, status: 200, atMs: 1_000 }],
+    affinityKey: null,
+    waitedMs: null,
+    attempts: [
+      { accountId: 'acc_1', verdict: 'relay', scope: null, code: null, status: 200, atMs: 1_000, tookMs: 200 },
+    ],
     decision: { accountId: 'acc_1', because: 'ranked_first', ranked: [{ accountId: 'acc_1', rank: 0.5 }] },
     ...given,
   }

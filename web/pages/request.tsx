@@ -3,8 +3,9 @@ import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import type { RequestView } from '../../src/contract/requests.ts'
 import { fullMoment, latency, money, whole } from '../format.ts'
 import { t } from '../messages/index.ts'
-import { becauseText, type Decision, decisionOf, edgeText, exclusionText } from '../parts/decision.ts'
+import { becauseText, decisionOf, verdictText } from '../parts/decision.ts'
 import { Outcome, useAccountNames } from '../parts/request-table.tsx'
+import { WhyAccount } from '../parts/why-account.tsx'
 import { queries } from '../queries.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import { Loaded } from '../ui/states.tsx'
@@ -33,7 +34,10 @@ function Detail({ request }: { request: RequestView }) {
       <div className="stack">
         <p className="row">
           <Outcome status={request.status} httpStatus={request.httpStatus} />
-          <span className="quiet">{latency(request.totalMs)}</span>
+          <span className="quiet">
+            {latency(request.totalMs)}
+            {request.waitedMs !== null && `, ${t('request.waited', { time: latency(request.waitedMs) })}`}
+          </span>
           <span className="quiet">{request.model}</span>
         </p>
         {request.errorCode !== null && (
@@ -48,7 +52,7 @@ function Detail({ request }: { request: RequestView }) {
         <h3>{t('request.steps')}</h3>
         <Steps request={request} because={becauseText(decision)} nameOf={nameOf} />
       </section>
-      {decision !== null && <Why decision={decision} atMs={Date.parse(request.at)} nameOf={nameOf} />}
+      {decision !== null && <WhyAccount decision={decision} atMs={Date.parse(request.at)} nameOf={nameOf} />}
       <section className="section">
         <h3>{t('request.facts')}</h3>
         <Facts request={request} />
@@ -58,76 +62,44 @@ function Detail({ request }: { request: RequestView }) {
 }
 
 type NameOf = (id: string | null) => string
+type Step = { ms: number; text: string; note?: string }
 
 function Steps({ request, because, nameOf }: { request: RequestView; because: string; nameOf: NameOf }) {
   const { at, attempts, firstTokenMs, totalMs, status } = request
   const since = (moment: string) => Math.max(0, Date.parse(moment) - Date.parse(at))
   const last = attempts.length - 1
-  const steps = [
+  const steps: Step[] = [
     { ms: 0, text: t('step.admitted', { route: request.route }) },
     ...attempts.map((attempt, index) => {
       const account = nameOf(attempt.accountId)
       const answer = [attempt.status, attempt.code].filter((part) => part !== null).join(' ')
       const isServed = index === last && status !== 'error'
-      if (isServed) return { ms: since(attempt.at), text: t('step.served', { account, because }) }
-      return { ms: since(attempt.at), text: t('step.refused', { account, answer, verdict: attempt.verdict }) }
+      const text = isServed
+        ? t('step.served', { account, because })
+        : t('step.refused', { account, answer, verdict: verdictText(attempt.verdict) })
+      return { ms: since(attempt.at), text, note: attemptNote(attempt) }
     }),
     ...(firstTokenMs === null ? [] : [{ ms: firstTokenMs, text: t('step.firstToken') }]),
     { ms: totalMs, text: t(`step.${status}`) },
   ].toSorted((a, b) => a.ms - b.ms)
   return (
     <ol className="walk">
-      {steps.map(({ ms, text }) => (
+      {steps.map(({ ms, text, note }) => (
         <li key={`${ms} ${text}`}>
           <span className="at">{latency(ms)}</span>
-          <span>{text}</span>
+          <span>
+            {text} {note && <span className="small">{note}</span>}
+          </span>
         </li>
       ))}
     </ol>
   )
 }
 
-/** Who was ranked, in order, and who could not serve and why. */
-function Why({ decision, atMs, nameOf }: { decision: Decision; atMs: number; nameOf: NameOf }) {
-  const strategies = ['capacity_weighted', 'round_robin', 'fill_first', 'least_used'] as const
-  const known = strategies.find((one) => one === decision.strategy)
-  const rule = known === undefined ? decision.strategy : t(`strategy.${known}`)
-  return (
-    <section className="section">
-      <h3>{t('request.why')}</h3>
-      <p className="quiet">
-        {t('request.chosen', { account: nameOf(decision.accountId), because: becauseText(decision), rule })}
-      </p>
-      {decision.ranked.length > 0 && (
-        <ol className="walk" aria-label={t('request.ranked')}>
-          {decision.ranked.map(({ accountId, edge, inFlight }, index) => (
-            <li key={accountId}>
-              <span className="at">{index + 1}</span>
-              <span>
-                {nameOf(accountId)}{' '}
-                <span className="small">{`${edgeText(edge)} · ${t('account.running', { count: inFlight })}`}</span>
-              </span>
-            </li>
-          ))}
-        </ol>
-      )}
-      {decision.excluded.length > 0 && (
-        <>
-          <h3>{t('request.excluded')}</h3>
-          <ul className="walk">
-            {decision.excluded.map(({ accountId, exclusion }) => (
-              <li key={accountId}>
-                <span className="at">✕</span>
-                <span>
-                  {nameOf(accountId)} <span className="small">{exclusionText(exclusion, nameOf, atMs)}</span>
-                </span>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </section>
-  )
+/** What the error concerns, and how long the try took. Log lines of earlier releases know neither. */
+function attemptNote({ scope, tookMs }: RequestView['attempts'][number]): string {
+  const parts = [scope && t(`scope.${scope}`), tookMs === null ? null : t('step.took', { time: latency(tookMs) })]
+  return parts.filter((part) => part !== null).join(' · ')
 }
 
 function Facts({ request }: { request: RequestView }) {

@@ -7,6 +7,8 @@ export type Draft<T> = {
   changes: Partial<T>
   isChanged: boolean
   set<K extends keyof T>(name: K, value: T[K]): void
+  /** Forgets the edits of these. */
+  drop(...names: (keyof T)[]): void
   discard(): void
 }
 
@@ -18,6 +20,12 @@ export function useDraft<T extends object>(saved: T): Draft<T> {
     changes,
     isChanged: Object.keys(changes).length > 0,
     set: (name, value) => setEdits((before) => ({ ...before, [name]: value })),
+    drop: (...names) =>
+      setEdits((before) => {
+        const left = { ...before }
+        for (const name of names) delete left[name]
+        return left
+      }),
     discard: () => setEdits({}),
   }
 }

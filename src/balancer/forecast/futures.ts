@@ -31,7 +31,7 @@ export function drawFutures(history: History, { hours, paths, seed }: DrawOption
   const random = createRandom(seed)
   const starts = new Int32Array(paths * blocks)
   drawFirst(starts, blocks, pieces.starts, firstWeights(history, pieces))
-  const tables = laterTables(history, pieces)
+  const tables = blocks > 1 ? laterTables(history, pieces) : []
   for (let path = 0; path < paths; path++) {
     for (let block = 1; block < blocks; block++)
       starts[path * blocks + block] = drawLater(pieces, tables[block % tables.length] ?? [], path, seed, random)
@@ -94,12 +94,41 @@ function piecesOf(history: History, wantedHours: number): Pieces {
     for (let day = 1; day * 24 - 1 <= history.hours; day++) {
       for (const shift of [-1, 0, 1]) add(history.hours - day * 24 + shift, blockHours, day)
     }
-    return { blockHours, starts, daysBack, isAligned: true, spread: 0 }
+    return {
+      blockHours,
+      starts,
+      daysBack,
+      isAligned: true,
+      spread: spreadOf(history, starts, blockHours, starts.length / 3),
+    }
   }
   const blockHours = basis === 'recent' ? Math.min(6, Math.floor(history.hours / 3)) : 1
   for (let start = 0; start < history.hours; start++) add(start, blockHours, Math.floor(start / blockHours))
-  const spread = basis === 'recent' ? 0.5 * Math.sqrt(1 - history.hours / (7 * 24)) : 0.8
+  const short = basis === 'recent' ? 0.5 * Math.sqrt(1 - history.hours / (7 * 24)) : littleSpread
+  const spread = Math.hypot(short, spreadOf(history, starts, blockHours, history.hours / blockHours))
   return { blockHours, starts, daysBack, isAligned: false, spread }
+}
+
+/** With a few hours of history a pace three times as fast or slow is nothing odd. */
+const littleSpread = 1
+const mostSpread = 0.6
+
+/**
+ * How far the pace may be off, as a share: a few pieces show less than there is to see, and what was need not go on. The
+ * more the pieces differ, and the fewer they are, the more.
+ */
+function spreadOf(history: History, starts: readonly number[], blockHours: number, pieces: number): number {
+  let sum = 0
+  let squares = 0
+  for (const start of starts) {
+    const burned = usedUpBefore(history, start + blockHours) - usedUpBefore(history, start)
+    sum += burned
+    squares += burned * burned
+  }
+  if (sum <= 0) return 0
+  const mean = sum / starts.length
+  const variance = Math.max(0, squares / starts.length - mean * mean)
+  return Math.min(mostSpread, (Math.sqrt(variance) / mean) * Math.sqrt(0.1 + 2 / pieces))
 }
 
 function ageWeight({ hours }: History, start: number): number {
@@ -139,11 +168,12 @@ const sameWeekday = 4
 /** Sums of weights; one table per weekday where weekdays count. */
 function laterTables(history: History, { starts, daysBack, isAligned }: Pieces): number[][] {
   const weekdays = isAligned && history.hours >= 14 * 24 ? 7 : 1
+  const ages = starts.map((start) => ageWeight(history, start))
   return Array.from({ length: weekdays }, (_, weekday) => {
     let sum = 0
-    return starts.map((start, n) => {
+    return ages.map((age, n) => {
       const isSame = weekdays > 1 && ((daysBack[n] ?? 0) + weekday) % 7 === 0
-      sum += ageWeight(history, start) * (isSame ? sameWeekday : 1)
+      sum += age * (isSame ? sameWeekday : 1)
       return sum
     })
   })

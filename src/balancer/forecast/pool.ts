@@ -48,7 +48,8 @@ const seed = 0x706f6f6c
 /**
  * Plays the next two weeks through, hour by hour: the pool is wanted as its history goes on, whoever has room in all its
  * windows serves in proportion to it, windows that reset are full again and begin anew with their next use. What nobody
- * can serve is lost. Null without any history, or when there is nobody to serve.
+ * can serve is lost. Null when there is nobody to serve, or no history to tell what will be wanted (unless the pool is out
+ * already: then there is no series).
  */
 export function forecastPool(tanks: readonly Tank[], work: History, nowMs: number): PoolForecast | null {
   const startMs = hourOf(nowMs)
@@ -56,7 +57,15 @@ export function forecastPool(tanks: readonly Tank[], work: History, nowMs: numbe
   const wanted = Math.floor(mostSteps / (horizonHours * Math.max(1, tanks.length)))
   const paths = Math.min(mostPaths, Math.max(fewestPaths, wanted))
   const futures = drawFutures(work, { hours: horizonHours + 1, paths, seed })
-  if (futures === null || tanks.length === 0) return null
+  if (tanks.length === 0) return null
+  const isOutNow = nobodyServes(tanks)
+  const outNow = {
+    runsOutAtMs: { p10: nowMs, p50: nowMs, p90: nowMs },
+    runsOutProbability: 1,
+    returnsAtMs: firstReturn(tanks),
+  }
+  const horizonEndsAtMs = nowMs + horizonHours * hourMs
+  if (futures === null) return isOutNow ? { ...outNow, horizonEndsAtMs, series: [] } : null
   const play = createPlay(tanks, nowMs)
   const left = { short: newLevels(paths), long: newLevels(paths) }
   const times = new Float64Array(paths)
@@ -75,16 +84,40 @@ export function forecastPool(tanks: readonly Tank[], work: History, nowMs: numbe
   const has = (isShort: boolean) => tanks.some(({ kind }) => (kind === 'short') === isShort)
   const [hasShort, hasLong] = [has(true), has(false)]
   return {
-    runsOutAtMs: momentsOf(rangeOf(times), startMs),
-    runsOutProbability: runsOut / paths,
-    returnsAtMs: returns.length === 0 ? null : Math.round(nowMs + rangeOf(Float64Array.from(returns)).p50 * hourMs),
-    horizonEndsAtMs: nowMs + horizonHours * hourMs,
+    ...(isOutNow
+      ? outNow
+      : {
+          runsOutAtMs: momentsOf(rangeOf(times), startMs),
+          runsOutProbability: runsOut / paths,
+          returnsAtMs: middleOf(returns, nowMs),
+        }),
+    horizonEndsAtMs,
     series: pointHours.map((hour, point) => ({
       atMs: nowMs + hour * hourMs,
       short: hasShort ? rangeOf(left.short[point] ?? new Float64Array(1)) : null,
       long: hasLong ? rangeOf(left.long[point] ?? new Float64Array(1)) : null,
     })),
   }
+}
+
+function nobodyServes(tanks: readonly Tank[]): boolean {
+  const full = new Set(tanks.filter(({ usedPercent }) => usedPercent >= 100).map(({ accountId }) => accountId))
+  return tanks.every(({ accountId }) => full.has(accountId))
+}
+
+/** When the first account has room in all its windows again; null where no reset is known. */
+function firstReturn(tanks: readonly Tank[]): number | null {
+  const byAccount = new Map<string, number>()
+  for (const { accountId, usedPercent, resetAtMs } of tanks) {
+    if (usedPercent < 100) continue
+    byAccount.set(accountId, Math.max(byAccount.get(accountId) ?? 0, resetAtMs ?? Number.POSITIVE_INFINITY))
+  }
+  const first = Math.min(...byAccount.values())
+  return Number.isFinite(first) ? first : null
+}
+
+function middleOf(hours: readonly number[], nowMs: number): number | null {
+  return hours.length === 0 ? null : Math.round(nowMs + rangeOf(Float64Array.from(hours)).p50 * hourMs)
 }
 
 /** Percent left, by point of the series and path. */
@@ -133,7 +166,7 @@ function createPlay(tanks: readonly Tank[], nowMs: number): Play {
   /** Windows whose reset is nearest to this hour are full again, and not running. */
   const renew = (hour: number) => {
     for (let n = 0; n < count; n++) {
-      if ((reset[n] ?? 0) > hour + 0.5 || (hour === 0 && (reset[n] ?? 0) > 0)) continue
+      if ((reset[n] ?? 0) > hour + 0.5) continue
       left[n] = size[n] ?? 0
       reset[n] = Number.POSITIVE_INFINITY
     }
@@ -170,6 +203,8 @@ function createPlay(tanks: readonly Tank[], nowMs: number): Play {
       let outAt = Number.POSITIVE_INFINITY
       let backAt = Number.POSITIVE_INFINITY
       let point = 0
+      // The first point is of this moment, not of the half hour to which the next resets are rounded.
+      onPoint(point++, percentLeft(1), percentLeft(0))
       for (let hour = 0; hour <= horizonHours; hour++) {
         renew(hour)
         if (pointHours[point] === hour) onPoint(point++, percentLeft(1), percentLeft(0))

@@ -23,14 +23,11 @@ export type WindowForecast = {
   endsAtPercent: Range
 }
 
-const paths = 200
-
 /** When a window runs out if things go on as they did; null when nothing is known of how they went. */
 export function forecastWindow(
   window: OpenWindow,
   history: History,
-  seed: number,
-  nowMs: number,
+  { paths, seed, nowMs }: { paths: number; seed: number; nowMs: number },
 ): WindowForecast | null {
   const { usedPercent } = window
   if (usedPercent >= 100) {

@@ -14,7 +14,8 @@ export type Context = {
   /** What `prepare` of the strategy made of all candidates. */
   prepared: number
 }
-export type Home = { accountId: string; warmTokens: number }
+/** `byHand`: a person put the thread there, and no answer has begun there since. */
+export type Home = { accountId: string; warmTokens: number; byHand?: boolean }
 
 /** A way to rank accounts that may all serve. The higher rank wins; equal ranks fall to the longest unused. */
 export type Strategy = {

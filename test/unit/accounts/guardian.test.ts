@@ -15,7 +15,7 @@ import { engines, imported, type TestDatabase } from '../../support/stores.ts'
 
 // The guardian with the real tokens on a real store; only the sign-in server is played.
 
-type Reply = 'rotate' | { status: number; code: string } | 'lost' | 'unreachable'
+type Reply = 'rotate' | 'rotate_opaque' | { status: number; code: string } | 'lost' | 'unreachable'
 type News = [name: string, kind: string, code: string | null]
 type Ward = { name: string; id: string; health: Health; refreshedAtMs: number }
 
@@ -47,13 +47,14 @@ const client: UpstreamClient = {
     if (given === 'lost') throw new TransportError('silent', new Error('timeout'))
     if (given === 'unreachable') throw new TransportError('unreachable', new Error('no route'))
     const tokens = {
-      access_token: jwtEnding(clock.now() + lifeMs),
+      access_token: given === 'rotate' ? jwtEnding(clock.now() + lifeMs) : `opaque-${name}-next`,
       refresh_token: `refresh-${name}-next`,
       id_token: 'id',
     }
-    const answer = createFakeAnswer({ status: given === 'rotate' ? 200 : given.status })
+    const isGiven = given === 'rotate' || given === 'rotate_opaque'
+    const answer = createFakeAnswer({ status: isGiven ? 200 : given.status })
     setImmediate(() => {
-      answer.give(JSON.stringify(given === 'rotate' ? tokens : { error: { code: given.code } }))
+      answer.give(JSON.stringify(isGiven ? tokens : { error: { code: given.code } }))
       answer.finish()
     })
     return answer
@@ -154,6 +155,19 @@ describe('the guardian', () => {
     await ward('young', null)
     await guard().run()
     expect(sent).toEqual(['old'])
+  })
+
+  it('does not renew again what was renewed just now, though the account is not read anew yet', async () => {
+    const old = await ward('old', null)
+    const long = await ward('long', 90 * dayMs)
+    for (const one of [old, long]) one.refreshedAtMs = nowMs - 20 * dayMs
+    const issued = (await store.accounts.credential(long.id))?.version ?? 0
+    const given = { accessToken: new Secret(jwt({ exp: nowMs / 1000 + 90 * 86_400 })), idToken: null }
+    const next = { ...given, refreshToken: new Secret('refresh-long'), expiresAtMs: nowMs + 90 * dayMs }
+    await store.accounts.rotateCredential(long.id, issued, next, nowMs)
+    reply = (name) => (name === 'old' ? 'rotate_opaque' : 'rotate')
+    await runs(guard(), 3)
+    expect(sent.toSorted()).toEqual(['long', 'old'])
   })
 
   it('begins with the most urgent, alone, and then takes three at a time', async () => {

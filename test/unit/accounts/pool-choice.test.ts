@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { hourMs } from '../../../src/domain/quota.ts'
 import { defaultSettings } from '../../../src/domain/settings.ts'
-import { nowMs } from '../../support/accounts.ts'
+import { anAsk, nowMs } from '../../support/accounts.ts'
 import { poolRig } from '../../support/pool-rig.ts'
 import { imported } from '../../support/stores.ts'
 
 const rig = poolRig()
-const ask = { model: 'gpt-5', ownerId: null, preferredId: null, tried: new Set<string>(), seed: 's' }
+const ask = anAsk()
 
 describe('a refresh', () => {
   it('takes over what another process changed, and keeps what only this one knows', async () => {
     const pool = await rig.loaded()
     const other = await rig.loaded()
-    const release = pool.lease(rig.a)
+    const lease = pool.lease(rig.a)
     pool.setModels(rig.a, new Set(['gpt-5']))
     pool.report(rig.a, { kind: 'paused' })
     other.report(rig.b, { kind: 'paused' })
@@ -27,18 +27,18 @@ describe('a refresh', () => {
       ]),
     )
     expect(pool.get(rig.a)).toMatchObject({ inFlight: 1, models: new Set(['gpt-5']) })
-    release()
+    lease.release()
     expect(pool.get(rig.a)?.inFlight).toBe(0)
   })
 
   it('forgets accounts that were removed', async () => {
     const pool = await rig.loaded()
-    const release = pool.lease(rig.a)
+    const lease = pool.lease(rig.a)
     await rig.store.accounts.remove(rig.a)
     await pool.refresh()
     expect(pool.get(rig.a)).toBeNull()
     expect(pool.accounts()).toHaveLength(1)
-    release()
+    lease.release()
   })
 
   it('reads nothing while nobody changed anything', async () => {
@@ -71,7 +71,7 @@ describe('a refresh', () => {
       await pool.flush()
     }
     await pool.load()
-    expect(pool.get(rig.a)?.health.blocked?.code).toBe('usage_limit_reached')
+    expect(pool.get(rig.a)?.health.blocks).toMatchObject([{ code: 'usage_limit_reached' }])
     expect(pool.get(rig.a)?.windows).toHaveLength(1)
   })
 
@@ -91,10 +91,10 @@ describe('a lease', () => {
     const pool = await rig.loaded()
     const [one, two] = [pool.lease(rig.a), pool.lease(rig.a)]
     expect(pool.get(rig.a)?.inFlight).toBe(2)
-    one()
-    one()
+    one.release()
+    one.release()
     expect(pool.get(rig.a)?.inFlight).toBe(1)
-    two()
+    two.release()
     expect(pool.get(rig.a)?.inFlight).toBe(0)
   })
 })

@@ -25,7 +25,7 @@ describe('what the pool learns', () => {
     const essence = (one: Pool) => one.accounts().map(({ health, windows, credits }) => ({ health, windows, credits }))
     expect(essence(again)).toEqual(seen.map(({ health, windows, credits }) => ({ health, windows, credits })))
     expect(again.get(rig.a)).toMatchObject({
-      health: { blocked: { by: 'window', window: 'short', untilMs: nowMs + hourMs, endIsKnown: true } },
+      health: { blocks: [{ by: 'window', window: 'short', untilMs: nowMs + hourMs, endIsKnown: true }] },
       windows: [{ kind: 'short', usedPercent: 100, source: 'refusal', resetAtMs: nowMs + hourMs }],
     })
   })
@@ -80,7 +80,7 @@ describe('what the pool learns', () => {
     pool.read('acc_gone', rig.figure(5))
     pool.windowUsedUp('acc_gone', 'x', null)
     pool.setModels('acc_gone', new Set())
-    pool.lease('acc_gone')()
+    pool.lease('acc_gone').release()
     await pool.flush()
     expect(
       pool
@@ -136,17 +136,17 @@ describe('a used-up window', () => {
       reading({ windows: [aWindow('weekly', 100, { resetAtMs: nowMs + 9 * hourMs }), aWindow('short', 10)] }),
     )
     pool.windowUsedUp(rig.a, 'usage_limit_reached', null)
-    expect(pool.get(rig.a)?.health.blocked).toMatchObject({ window: 'weekly', untilMs: nowMs + 9 * hourMs })
+    expect(pool.get(rig.a)?.health.blocks).toMatchObject([{ window: 'weekly', untilMs: nowMs + 9 * hourMs }])
     expect(statusOf(pool.get(rig.a)?.health ?? expect.fail('The account is gone.'), nowMs)).toBe('quota_exceeded')
   })
 
   it('without any known end lasts five minutes, or until figures say otherwise', async () => {
     const pool = await rig.loaded()
     pool.windowUsedUp(rig.a, 'usage_limit_reached', null)
-    expect(pool.get(rig.a)?.health.blocked).toMatchObject({ untilMs: nowMs + 300_000, endIsKnown: false })
+    expect(pool.get(rig.a)?.health.blocks).toMatchObject([{ untilMs: nowMs + 300_000, endIsKnown: false }])
     rig.clock.advance(1_000)
     pool.read(rig.a, rig.figure(30))
-    expect(pool.get(rig.a)?.health.blocked).toBeNull()
+    expect(pool.get(rig.a)?.health.blocks).toEqual([])
   })
 
   it('is not opened by a poll that came too late to know', async () => {
@@ -154,7 +154,7 @@ describe('a used-up window', () => {
     pool.windowUsedUp(rig.a, 'usage_limit_reached', nowMs + hourMs)
     rig.clock.advance(1_000)
     pool.read(rig.a, rig.figure(30))
-    expect(pool.get(rig.a)).toMatchObject({ health: { blocked: { by: 'window' } }, windows: [{ usedPercent: 100 }] })
+    expect(pool.get(rig.a)).toMatchObject({ health: { blocks: [{ by: 'window' }] }, windows: [{ usedPercent: 100 }] })
   })
 })
 

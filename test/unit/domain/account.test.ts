@@ -8,19 +8,19 @@ describe('the status of an account', () => {
   const table: [string, Partial<Health>, Status][] = [
     ['nothing', {}, 'active'],
     ['failures that are not enough for a rest', { failures: 2 }, 'active'],
-    ['a rest after failures', { blocked: aBlock('errors') }, 'active'],
-    ['a burst', { blocked: aBlock('burst') }, 'rate_limited'],
-    ['a used-up short window', { blocked: aBlock('window', { window: 'short' }) }, 'rate_limited'],
-    ['a used-up window that nobody named', { blocked: aBlock('window') }, 'rate_limited'],
-    ['a used-up weekly window', { blocked: aBlock('window', { window: 'weekly' }) }, 'quota_exceeded'],
-    ['a used-up monthly window', { blocked: aBlock('window', { window: 'monthly' }) }, 'quota_exceeded'],
-    ['a plan without the right', { blocked: aBlock('plan') }, 'quota_exceeded'],
-    ['a block that is over', { blocked: aBlock('window', over) }, 'active'],
+    ['a rest after failures', { blocks: [aBlock('errors')] }, 'active'],
+    ['a burst', { blocks: [aBlock('burst')] }, 'rate_limited'],
+    ['a used-up short window', { blocks: [aBlock('window', { window: 'short' })] }, 'rate_limited'],
+    ['a used-up window that nobody named', { blocks: [aBlock('window')] }, 'rate_limited'],
+    ['a used-up weekly window', { blocks: [aBlock('window', { window: 'weekly' })] }, 'quota_exceeded'],
+    ['a used-up monthly window', { blocks: [aBlock('window', { window: 'monthly' })] }, 'quota_exceeded'],
+    ['a plan without the right', { blocks: [aBlock('plan')] }, 'quota_exceeded'],
+    ['a block that is over', { blocks: [aBlock('window', over)] }, 'active'],
     ['a pause', { paused: true }, 'paused'],
-    ['a pause during a block', { paused: true, blocked: aBlock('burst') }, 'paused'],
+    ['a pause during a block', { paused: true, blocks: [aBlock('burst')] }, 'paused'],
     ['a lost sign-in', { signIn: 'reauth_required' }, 'reauth_required'],
     ['a lost sign-in during a pause', { signIn: 'reauth_required', paused: true }, 'reauth_required'],
-    ['a closed account', { signIn: 'deactivated', blocked: aBlock('plan') }, 'deactivated'],
+    ['a closed account', { signIn: 'deactivated', blocks: [aBlock('plan')] }, 'deactivated'],
   ]
   it.each(table)('with %s is as people expect', (_what, given, status) => {
     expect(statusOf({ ...healthy, ...given }, nowMs)).toBe(status)
@@ -31,9 +31,9 @@ describe('the status of an account', () => {
   })
 
   it('stops being blocked at the very end of its block', () => {
-    const blocked = aBlock('burst', { untilMs: nowMs + 1 })
-    expect(activeBlock({ ...healthy, blocked }, nowMs)).toBe(blocked)
-    expect(activeBlock({ ...healthy, blocked }, nowMs + 1)).toBeNull()
+    const block = aBlock('burst', { untilMs: nowMs + 1 })
+    expect(activeBlock({ ...healthy, blocks: [block] }, nowMs)).toBe(block)
+    expect(activeBlock({ ...healthy, blocks: [block] }, nowMs + 1)).toBeNull()
     expect(activeBlock(healthy, nowMs)).toBeNull()
   })
 })

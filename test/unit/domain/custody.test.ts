@@ -41,7 +41,17 @@ describe('tokens are due', () => {
   })
 
   it('at once when the last renewal was long ago', () => {
-    expect(dueAfter({}, 0, nowMs - 9 * dayMs)).toBeLessThan(0)
+    const issuedAtMs = nowMs - 9 * dayMs
+    expect(dueAfter({ issuedAtMs }, 0, issuedAtMs)).toBeLessThan(0)
+    expect(dueAfter({ issuedAtMs: null }, 0, issuedAtMs)).toBeLessThan(0)
+  })
+
+  it('by the token itself when what is noted beside it is older', () => {
+    expect(dueAfter({ issuedAtMs: nowMs }, 0, nowMs - 9 * dayMs)).toBe(8 * dayMs)
+  })
+
+  it('as if they were made now when they say that they are of the future', () => {
+    expect(dueAfter({ issuedAtMs: nowMs + 9 * dayMs })).toBe(8 * dayMs)
   })
 
   it('by the last renewal when the access token does not say when it was made', () => {

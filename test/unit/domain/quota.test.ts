@@ -111,6 +111,7 @@ describe('a refusal', () => {
       resetAtMs,
       source: 'refusal',
       readAtMs: nowMs,
+      staleSinceMs: null,
     })
   })
 })

@@ -28,6 +28,8 @@ describe('an ask', () => {
         effort: null,
         serviceTier: null,
         stream: false,
+        keyId: null,
+        inputTokens: 9,
         affinityKeys: [],
         owned: [],
         sessionId: null,
@@ -57,7 +59,13 @@ describe('an ask', () => {
         effort: 'high',
         serviceTier: 'priority',
         stream: true,
-        affinityKeys: ['thread:T', 'session:S', 'cache:K'],
+        keyId: null,
+        inputTokens: Math.ceil(JSON.stringify(body).length / 4),
+        affinityKeys: [
+          { kind: 'thread', id: 'T' },
+          { kind: 'session', id: 'S' },
+          { kind: 'cache', id: 'K' },
+        ],
         owned: [
           { kind: 'response', id: 'resp_1' },
           { kind: 'file', id: 'file-1' },
@@ -79,7 +87,7 @@ describe('an ask', () => {
     ['nothing that is empty', { 'session-id': '', 'thread-id': '' }, { prompt_cache_key: '' }, []],
     ['no cache key that is null', {}, { prompt_cache_key: null }, []],
   ])('is bound by %s', (_what, headers, given, keys) => {
-    expect(ask({ ...minimal, ...given }, headers).ask.affinityKeys).toEqual(keys)
+    expect(ask({ ...minimal, ...given }, headers).ask.affinityKeys.map(({ kind, id }) => `${kind}:${id}`)).toEqual(keys)
   })
 
   it.each<[string, unknown, string[]]>([

@@ -99,7 +99,7 @@ describe('the usage call', () => {
     ['is closed when every account is full', [used('a', 100, 0), used('b', 0, 100)], false, true],
     [
       'is closed when the ones with room are out',
-      [used('a', 0, 0, paused), used('b', 0, 0, { health: { ...healthy, blocked: aBlock('window') } })],
+      [used('a', 0, 0, paused), used('b', 0, 0, { health: { ...healthy, blocks: [aBlock('window')] } })],
       false,
       true,
     ],

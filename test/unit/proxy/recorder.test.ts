@@ -5,13 +5,17 @@ import type { Store } from '../../../src/store/store.ts'
 import { nowMs } from '../../support/accounts.ts'
 import { createManualClock } from '../../support/clock.ts'
 
-const attempts = [{ accountId: 'acc_1', verdict: 'relay', code: null, status: 200, atMs: nowMs }]
+const attempts = [
+  { accountId: 'acc_1', verdict: 'relay', scope: null, code: null, status: 200, atMs: nowMs, tookMs: 300 },
+]
 const recorded: Recorded = {
   requestId: 'req_1',
   headers: { 'user-agent': 'codex_cli_rs/0.142.2' },
   route: '/v1/responses',
   startedAtMs: nowMs - 900,
   attempts,
+  waitedMs: 0,
+  affinityKey: 'digest',
   decision: null,
   ask: {
     requestId: 'req_1',
@@ -19,7 +23,9 @@ const recorded: Recorded = {
     effort: 'high',
     serviceTier: 'priority',
     stream: true,
-    affinityKeys: ['thread:T'],
+    keyId: 'key_1',
+    inputTokens: 1_200,
+    affinityKeys: [{ kind: 'thread', id: 'T' }],
     owned: [],
     sessionId: 'S',
     threadId: 'T',
@@ -55,7 +61,7 @@ describe('the record of a request', () => {
       model: 'gpt-5',
       effort: 'high',
       serviceTier: 'priority',
-      keyId: null,
+      keyId: 'key_1',
       status: 'success',
       httpStatus: 200,
       errorCode: null,
@@ -70,6 +76,8 @@ describe('the record of a request', () => {
       sessionId: 'S',
       threadId: 'T',
       responseId: 'resp_1',
+      affinityKey: 'digest',
+      waitedMs: null,
       attempts,
       decision: null,
     })
@@ -145,12 +153,16 @@ describe('the record of a request', () => {
       rank: at,
       edge: 0 as const,
       inFlight: 0,
+      parts: {},
     }))
     const excluded = rows.map(({ accountId }) => ({ accountId, exclusion: { reason: 'paused' as const } }))
     const decision: Decision = {
       accountId: 'a0',
       because: 'ranked_first',
       strategy: 'round_robin',
+      panic: false,
+      move: null,
+      candidates: 50,
       ranked: rows,
       excluded,
     }

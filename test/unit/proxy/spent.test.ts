@@ -9,13 +9,13 @@ const withHealth = (id: string, health: Partial<Health>, given: Partial<Account>
   anAccount(id, { health: { ...healthy, ...health }, ...given })
 const windowUntil = (ms: number, endIsKnown = true) => aBlock('window', { untilMs: nowMs + ms, endIsKnown })
 const spent = (id: string, ms: number, plan = 'plus', endIsKnown = true) =>
-  withHealth(id, { blocked: windowUntil(ms, endIsKnown) }, { plan })
+  withHealth(id, { blocks: [windowUntil(ms, endIsKnown)] }, { plan })
 const paused = withHealth('paused', { paused: true })
 const signedOut = withHealth('out', { signIn: 'reauth_required' })
 const closed = withHealth('closed', { signIn: 'deactivated' })
-const burst = (ms: number) => withHealth('burst', { blocked: aBlock('burst', { untilMs: nowMs + ms }) })
+const burst = (ms: number) => withHealth('burst', { blocks: [aBlock('burst', { untilMs: nowMs + ms })] })
 const resting = (ms: number) =>
-  withHealth('resting', { blocked: aBlock('errors', { untilMs: nowMs + ms, endIsKnown: false }) })
+  withHealth('resting', { blocks: [aBlock('errors', { untilMs: nowMs + ms, endIsKnown: false })] })
 
 describe('when no account is left, the client is told', () => {
   it.each<[string, Account[], object]>([
@@ -41,7 +41,7 @@ describe('when no account is left, the client is told', () => {
     ],
     [
       'when a plan gets its right back',
-      [withHealth('a', { blocked: aBlock('plan') })],
+      [withHealth('a', { blocks: [aBlock('plan')] })],
       { code: 'usage_limit_reached', details: { resetsAtMs: nowMs + 600_000 } },
     ],
     [
@@ -51,7 +51,7 @@ describe('when no account is left, the client is told', () => {
     ],
     [
       'nothing of an account that is out of use besides',
-      [withHealth('a', { paused: true, blocked: windowUntil(60_000) }), spent('b', hourMs)],
+      [withHealth('a', { paused: true, blocks: [windowUntil(60_000)] }), spent('b', hourMs)],
       { details: { resetsAtMs: nowMs + hourMs } },
     ],
     [
@@ -74,16 +74,16 @@ describe('when no account is left, the client is told', () => {
         message: 'No account can serve: 2 paused, 1 waiting for a new sign-in, 1 closed by the upstream.',
       },
     ],
-  ])('%s', (_what, pool, expected) => expect(spentPoolError(pool, nowMs)).toMatchObject(expected))
+  ])('%s', (_what, pool, expected) => expect(spentPoolError(pool, 'gpt-5', nowMs)).toMatchObject(expected))
 
   it.each<[string, Account[]]>([
     ['one is fit', [spent('a', hourMs), anAccount('b')]],
     ['one is full by its figures only', [anAccount('b', { windows: [aWindow('short', 100)] })]],
     ['a block has just ended', [spent('a', 0)]],
-  ])('nothing of the kind when %s', (_when, pool) => expect(spentPoolError(pool, nowMs)).toBeNull())
+  ])('nothing of the kind when %s', (_when, pool) => expect(spentPoolError(pool, 'gpt-5', nowMs)).toBeNull())
 
   it('in the upstream’s own shape, from which Codex makes its limit message', () => {
-    const error = spentPoolError([spent('a', 90_500)], nowMs)
+    const error = spentPoolError([spent('a', 90_500)], 'gpt-5', nowMs)
     expect(error && openAiBody(error, nowMs)).toEqual({
       error: {
         type: 'usage_limit_reached',

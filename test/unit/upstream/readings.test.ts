@@ -98,7 +98,7 @@ describe('the answer of the usage call', () => {
 
   it.each([{}, { rate_limit: null, credits: null, plan_type: null }, { rate_limit: 'none', plan_type: 7 }])(
     'may hold nothing: %j',
-    (body) => expect(readUsage(body, nowMs)).toEqual({ plan: null, windows: [], credits: null }),
+    (body) => expect(readUsage(body, nowMs)).toEqual({ plan: null, windows: [], meters: null, credits: null, limitReached: null, isComplete: true }),
   )
 
   it.each([null, 'OK', 7, [], undefined])('is not %j', (body) => expect(readUsage(body, nowMs)).toBeNull())
@@ -159,7 +159,9 @@ describe('the headers of an answer', () => {
     expect(readHeaders({ ...other, 'content-type': 'text/html' }, nowMs)).toEqual({
       plan: null,
       windows: [],
+      meters: null,
       credits: null,
+      isComplete: false,
     })
   })
 })

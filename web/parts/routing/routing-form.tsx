@@ -1,0 +1,152 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useEffect, useRef, useState } from 'react'
+import type { SettingsView } from '../../../src/contract/settings.ts'
+import { ApiError, api } from '../../api.ts'
+import { t } from '../../messages/index.ts'
+import { queries } from '../../queries.ts'
+import { Choices, Segments } from '../../ui/controls.tsx'
+import { useDraft } from '../../ui/draft.ts'
+import type { FormProblem } from '../../ui/field.tsx'
+import { Section } from '../../ui/page.tsx'
+import { SaveBar } from '../../ui/save-bar.tsx'
+import { TagsField } from '../../ui/tags-field.tsx'
+import { toast } from '../../ui/toast.tsx'
+import { NumberSetting, type RoutingDraft } from './number-setting.tsx'
+import { PlanCapacities } from './plan-capacities.tsx'
+import { hasTiers, StrategyChoice } from './strategy-choice.tsx'
+
+const rules: readonly SettingsView['resetCreditRule'][] = ['never', 'pool_out', 'expiring']
+const earlier: readonly SettingsView['preferEarlierReset'][] = ['off', 'short', 'long']
+
+/** All settings of routing in one form: only what was changed is sent. */
+export function RoutingForm({ settings }: { settings: SettingsView }) {
+  const client = useQueryClient()
+  const draft = useDraft(settings)
+  const form = useRef<HTMLFormElement>(null)
+  const [discards, setDiscards] = useState(0)
+  const save = useMutation({
+    mutationFn: async (changes: Partial<SettingsView>) => api.changeSettings(complete(draft.values, changes)),
+    onSuccess(saved) {
+      client.setQueryData(queries.settings().queryKey, saved)
+      draft.discard()
+      toast(t('settings.saved'))
+    },
+  })
+  const { error } = save
+  useEffect(() => {
+    if (error !== null) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  }, [error])
+  const send = (event: FormEvent) => {
+    event.preventDefault()
+    save.mutate(draft.changes)
+  }
+  const discard = () => {
+    draft.discard()
+    save.reset()
+    setDiscards(discards + 1)
+  }
+  return (
+    <form ref={form} className="sections" aria-label={t('settings.routing')} noValidate onSubmit={send}>
+      <Section title={t('settings.routing')}>
+        <div className="panel">
+          <StrategyChoice draft={draft} error={error} />
+        </div>
+      </Section>
+      <Across draft={draft} error={error} />
+      <Section title={t('settings.threads')}>
+        <div className="panel fields">
+          <NumberSetting name="affinityMinutes" max={1_440} draft={draft} error={error} />
+        </div>
+      </Section>
+      <Section title={t('settings.admission')}>
+        <div className="panel fields">
+          <NumberSetting name="maxStreams" min={1} draft={draft} error={error} />
+          <NumberSetting name="maxTurnStarts" min={1} draft={draft} error={error} />
+          <NumberSetting name="waitSeconds" max={300} draft={draft} error={error} />
+          <NumberSetting name="maxWaiting" draft={draft} error={error} />
+        </div>
+      </Section>
+      <Section title={t('settings.resetCredits')}>
+        <div className="panel">
+          <Choices
+            label={t('settings.resetRule')}
+            value={draft.values.resetCreditRule}
+            options={rules.map((value) => ({
+              value,
+              label: t(`resetRule.${value}`),
+              what: t(`resetRule.${value}.what`),
+            }))}
+            onChange={(rule) => draft.set('resetCreditRule', rule)}
+          />
+        </div>
+      </Section>
+      <Capacities key={`${discards} ${JSON.stringify(settings.planCapacities)}`} draft={draft} error={error} />
+      <SaveBar isSticky draft={{ ...draft, discard }} error={error} isBusy={save.isPending} />
+    </form>
+  )
+}
+
+/** @throws ApiError when the one account that is to serve was not chosen: then nobody would. */
+function complete({ strategy, singleAccountId }: SettingsView, changes: Partial<SettingsView>): Partial<SettingsView> {
+  if (strategy !== 'single_account' || singleAccountId !== null) return changes
+  throw new ApiError('validation_error', t('form.notSaved'), {
+    faults: [{ path: 'singleAccountId', message: t('settings.chooseOne') }],
+  })
+}
+
+type PartProps = { draft: RoutingDraft; error: FormProblem | null }
+
+function Across({ draft, error }: PartProps) {
+  const accounts = useQuery(queries.accounts())
+  const known = [...new Set((accounts.data?.accounts ?? []).flatMap(({ tags }) => tags))].toSorted()
+  return (
+    <Section title={t('settings.across')}>
+      <div className="panel stack">
+        {!hasTiers(draft.values.strategy) && <p className="notice">{t('settings.acrossLess')}</p>}
+        <div className="field">
+          <span className="label">{t('settings.earlier')}</span>
+          <div>
+            <Segments
+              label={t('settings.earlier')}
+              value={draft.values.preferEarlierReset}
+              options={earlier.map((value) => ({ value, label: t(`settings.earlier.${value}`) }))}
+              onChange={(value) => draft.set('preferEarlierReset', value)}
+            />
+          </div>
+        </div>
+        <div className="fields">
+          <NumberSetting name="edgeShortPercent" min={1} max={100} draft={draft} error={error} />
+          <NumberSetting name="edgeLongPercent" min={1} max={100} draft={draft} error={error} />
+          <NumberSetting name="slowStartMinutes" max={120} draft={draft} error={error} />
+          <TagsField
+            name="onlyTags"
+            label={t('settings.onlyTags')}
+            hint={t('settings.onlyTagsHint')}
+            tags={draft.values.onlyTags}
+            known={known}
+            error={error}
+            onChange={(tags) => draft.set('onlyTags', tags)}
+          />
+        </div>
+      </div>
+    </Section>
+  )
+}
+
+function Capacities({ draft, error }: PartProps) {
+  const accounts = useQuery(queries.accounts())
+  const plans = [...new Set((accounts.data?.accounts ?? []).map(({ planType }) => planType))].toSorted()
+  return (
+    <Section title={t('settings.capacities')}>
+      <div className="panel stack">
+        <p className="quiet">{t('settings.capacitiesWhat')}</p>
+        <PlanCapacities
+          saved={draft.values.planCapacities}
+          plans={plans}
+          error={error}
+          onChange={(capacities) => draft.set('planCapacities', capacities)}
+        />
+      </div>
+    </Section>
+  )
+}
