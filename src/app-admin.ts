@@ -58,6 +58,7 @@ export async function addAdmin(
         for (const id of ids) bus.emit({ kind: 'account', id })
         // The answer need not wait for the upstream; whoever looks a moment later sees the figures.
         void usagePoll.pollAll(ids)
+        void catalogue.refresh(ids)
       },
       onRemoved(id) {
         tokens.forget(id)

@@ -60,11 +60,15 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const affinity = createAffinity({ store, clock, ttlMs, onError: onError('affinity') })
   const calls = createAccountCalls({ pool, tokens, client, upstreamBaseUrl, version })
   const usagePoll = createUsagePoll({ pool, calls, clock, onError: onCallError })
-  const catalogue = createCatalogue({ pool, calls, clock, onError: onCallError })
+  const catalogue = createCatalogue({
+    ...{ store, pool, calls, clock },
+    onError: (accountId, error) => (accountId === null ? onError('model lists')(error) : onCallError(accountId, error)),
+  })
   const recorder = createRecorder(store, clock, onError('request log'))
   const signIn = createSignIn({ store, clock })
   await pool.load()
   await affinity.load()
+  await catalogue.load()
   return {
     ...{
       store,

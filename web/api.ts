@@ -1,8 +1,19 @@
-import type { AccountList, AccountTrends, ImportAnswer, ImportItem } from '../src/contract/accounts.ts'
+import type {
+  AccountChange,
+  AccountList,
+  AccountTrends,
+  AccountView,
+  ImportAnswer,
+  ImportItem,
+} from '../src/contract/accounts.ts'
+import type { AffinityView } from '../src/contract/affinities.ts'
+import type { Forecast } from '../src/contract/forecast.ts'
 import type { ModelList, Overview, Timeframe } from '../src/contract/overview.ts'
 import type { RequestLog, RequestView } from '../src/contract/requests.ts'
+import type { RedemptionView, ResetCreditList } from '../src/contract/reset-credits.ts'
 import type { SessionList, SessionView, TotpOffer } from '../src/contract/session.ts'
 import type { SettingsView } from '../src/contract/settings.ts'
+import type { AccountStatisticsView, DashboardStatistics } from '../src/contract/statistics.ts'
 import { t } from './messages/index.ts'
 
 export type FieldFault = { path: string; message: string }
@@ -31,6 +42,8 @@ const account = (id: string) => `/api/accounts/${encodeURIComponent(id)}`
 /** What a page of the request log is asked for. */
 export type RequestFilter = { status?: string; accountId?: string; model?: string; since?: string; search?: string }
 
+type AffinityPage = { items: AffinityView[]; nextCursor: string | null }
+
 /** One function per endpoint. All of them throw ApiError. */
 export const api = {
   session: () => call<SessionView>('GET', `${auth}/session`),
@@ -49,11 +62,24 @@ export const api = {
   logOutOthers: () => call<{ ended: number }>('POST', `${auth}/logout-others`),
 
   overview: (timeframe: Timeframe) => call<Overview>('GET', `/api/dashboard/overview?timeframe=${timeframe}`),
+  forecast: () => call<Forecast>('GET', '/api/dashboard/forecast'),
   accounts: () => call<AccountList>('GET', '/api/accounts'),
   trends: (id: string) => call<AccountTrends>('GET', `${account(id)}/trends`),
   pause: (id: string) => call('POST', `${account(id)}/pause`),
   reactivate: (id: string) => call('POST', `${account(id)}/reactivate`),
   remove: (id: string) => call('DELETE', account(id)),
+  changeAccount: (id: string, changes: AccountChange) => call<AccountView>('PATCH', account(id), changes),
+  statistics: (id: string) => call<AccountStatisticsView>('GET', `${account(id)}/statistics`),
+  poolStatistics: () => call<DashboardStatistics>('GET', '/api/dashboard/statistics'),
+  resetCredits: (id: string) => call<ResetCreditList>('GET', `${account(id)}/reset-credits`),
+  redeem: (id: string, which: { creditId?: string; idempotencyKey?: string }) =>
+    call<RedemptionView>('POST', `${account(id)}/reset-credits/redeem`, which),
+  affinities: (accountId: string, cursor: string | null) =>
+    call<AffinityPage>('GET', `/api/affinities?${query({ accountId, limit: 50, cursor })}`),
+  moveAffinities: (fromAccountId: string, toAccountId: string) =>
+    call<{ moved: number }>('POST', '/api/affinities/move', { fromAccountId, toAccountId }),
+  forgetAffinities: (which: { keys: string[] } | { accountId: string; all: true }) =>
+    call<{ purged: number }>('POST', '/api/affinities/purge', which),
   importFiles,
   requests: (filter: RequestFilter, limit: number, cursor: string | null) =>
     call<RequestLog>('GET', `/api/request-logs?${query({ ...filter, limit, cursor })}`),

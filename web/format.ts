@@ -12,6 +12,7 @@ const dayTime = new Intl.DateTimeFormat('en', {
   hourCycle: 'h23',
 })
 const dayOnly = new Intl.DateTimeFormat('en', { weekday: 'short' })
+const monthDay = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', timeZone: 'UTC' })
 const dateOnly = new Intl.DateTimeFormat('en', { dateStyle: 'medium' })
 const fullTime = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'long', hourCycle: 'h23' })
 
@@ -115,4 +116,9 @@ export function fullMoment(moment: string): string {
 /** "Tue" */
 export function dayName(moment: string): string {
   return dayOnly.format(new Date(moment))
+}
+
+/** "Nov 3", of a day as YYYY-MM-DD. */
+export function day(date: string): string {
+  return monthDay.format(new Date(date))
 }

@@ -18,8 +18,26 @@ export const queries = {
   session: () => queryOptions({ queryKey: ['session'], queryFn: api.session }),
   accounts: () => queryOptions({ queryKey: ['accounts'], queryFn: api.accounts }),
   trends: (id: string) => queryOptions({ queryKey: ['trends', id], queryFn: () => api.trends(id) }),
+  statistics: (id: string) => queryOptions({ queryKey: ['statistics', id], queryFn: () => api.statistics(id) }),
+  poolStatistics: () => queryOptions({ queryKey: ['statistics'], queryFn: api.poolStatistics }),
+  resetCredits: (id: string) => queryOptions({ queryKey: ['reset-credits', id], queryFn: () => api.resetCredits(id) }),
+  affinities: (accountId: string) =>
+    infiniteQueryOptions({
+      queryKey: ['affinities', accountId] as const,
+      queryFn: ({ pageParam }) => api.affinities(accountId, pageParam),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.nextCursor,
+    }),
   overview: (timeframe: Timeframe) =>
     queryOptions({ queryKey: ['overview', timeframe], queryFn: () => api.overview(timeframe) }),
+  /** The server works it out once a minute. */
+  forecast: () =>
+    queryOptions({
+      queryKey: ['forecast'],
+      queryFn: api.forecast,
+      staleTime: 60_000,
+      refetchInterval: 60_000,
+    }),
   requests: (filter: RequestFilter, limit: number) =>
     infiniteQueryOptions({
       queryKey: ['requests', filter, limit] as const,

@@ -1,5 +1,5 @@
 import type { Decision, RoutingAsk } from '../balancer/choose.ts'
-import { patienceOf } from '../balancer/patience.ts'
+import { firstEndOf, isWorthWaiting } from '../balancer/patience.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Lease, Pool } from './pool.ts'
@@ -33,12 +33,13 @@ export type Admitted = {
 
 type Waiter = {
   ask: AdmissionAsk
+  /** Two requests of one sort can be served by the same accounts. */
+  sort: string
+  untilMs: number
+  /** Why it waits, as it was found last. */
   decision: Decision
   settle(admitted: Admitted): void
 }
-
-/** Of those who wait, so many in a row are asked in vain before the others are left for the next time. */
-const vainOffers = 8
 
 export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () => Settings }): Admission {
   const { pool, clock, settings } = deps
@@ -46,6 +47,8 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
   /** Requests in flight by key. */
   const inFlight = new Map<string | null, number>()
   let isOffering = false
+  /** The next moment at which something passes by itself that keeps those who wait from an account. */
+  let wake: { atMs: number; cancel(): void } | null = null
 
   /** Choosing and counting in is one step: nothing may come between. */
   const attempt = (ask: AdmissionAsk): Admitted => {
@@ -85,62 +88,63 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
   }
   const wait = (ask: AdmissionAsk, decision: Decision, untilMs: number, signal: AbortSignal): Promise<Admitted> =>
     new Promise((resolve, reject) => {
-      const cancels: (() => void)[] = []
       const leave = () => {
         waiters.delete(waiter)
-        for (const cancel of cancels) cancel()
+        cancelDeadline()
         signal.removeEventListener('abort', onAbort)
+        if (waiters.size === 0) wakeAt(null)
       }
       const onAbort = () => {
         leave()
         reject(signal.reason)
       }
       const waiter: Waiter = {
-        ask,
-        decision,
+        ...{ ask, decision, untilMs, sort: sortOf(ask) },
         settle(admitted) {
           leave()
           resolve(admitted)
         },
       }
-      const wakeAt = (atMs: number) => cancels.push(clock.after(Math.max(0, atMs - clock.now()), offer))
-      cancels.push(
-        clock.after(untilMs - clock.now(), () =>
-          waiter.settle({ decision: waiter.decision, lease: null, isCrowdedOut: false }),
-        ),
-      )
-      const patience = patienceOf(decision.excluded)
-      if (patience?.kind === 'until') wakeAt(patience.atMs)
+      // What has come to pass at the very end still counts.
+      const cancelDeadline = clock.after(untilMs - clock.now(), () => waiter.settle(attempt(ask)))
       signal.addEventListener('abort', onAbort, { once: true })
       waiters.add(waiter)
     })
+  const wakeAt = (atMs: number | null) => {
+    wake?.cancel()
+    wake = atMs === null ? null : { atMs, cancel: clock.after(Math.max(0, atMs - clock.now()), offer) }
+  }
 
   const offer = () => {
     if (waiters.size === 0 || isOffering) return
     isOffering = true
     try {
-      const asked = new Set<Waiter>()
-      for (let vain = 0; vain < vainOffers; ) {
-        const next = fairest(asked)
-        if (next === null) return
-        asked.add(next)
+      let firstEndMs = Number.POSITIVE_INFINITY
+      /** Whoever is asked in vain stands for all of its sort: nothing gets better while places are given away. */
+      const vain = new Set<string>()
+      for (let next = fairest(vain); next !== null; next = fairest(vain)) {
         const admitted = attempt(next.ask)
-        const isHopeless = admitted.lease === null && patienceOf(admitted.decision.excluded) === null
+        const { excluded } = admitted.decision
+        if (admitted.lease !== null || !isWorthWaiting(excluded, next.untilMs)) {
+          next.settle(admitted)
+          continue
+        }
         next.decision = admitted.decision
-        if (admitted.lease !== null || isHopeless) next.settle(admitted)
-        vain = admitted.lease === null ? vain + 1 : 0
+        vain.add(next.sort)
+        firstEndMs = Math.min(firstEndMs, firstEndOf(excluded) ?? firstEndMs)
       }
+      wakeAt(firstEndMs === Number.POSITIVE_INFINITY ? null : firstEndMs)
     } finally {
       isOffering = false
     }
   }
-  /** Of those not asked yet the one whose key has least in flight; of one key the one that waits longest. */
-  const fairest = (asked: ReadonlySet<Waiter>): Waiter | null => {
+  /** Of the others the one whose key has least in flight; of one key the one that waits longest. */
+  const fairest = (vain: ReadonlySet<string>): Waiter | null => {
     let best: Waiter | null = null
     let least = Number.POSITIVE_INFINITY
     for (const waiter of waiters) {
       const count = inFlight.get(waiter.ask.keyId) ?? 0
-      if (asked.has(waiter) || count >= least) continue
+      if (count >= least || vain.has(waiter.sort)) continue
       best = waiter
       least = count
     }
@@ -151,14 +155,19 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
     async admit(ask, untilMs, signal) {
       const admitted = attempt(ask)
       if (admitted.lease !== null) return admitted
-      const patience = patienceOf(admitted.decision.excluded)
-      const isWorthIt = patience?.kind === 'room' || (patience?.kind === 'until' && patience.atMs <= untilMs)
-      if (!isWorthIt || untilMs <= clock.now()) return admitted
+      const { excluded } = admitted.decision
+      if (!isWorthWaiting(excluded, untilMs) || untilMs <= clock.now()) return admitted
       signal.throwIfAborted()
       if (!makeRoom(ask.keyId)) return { ...admitted, isCrowdedOut: true }
+      const firstEndMs = firstEndOf(excluded)
+      if (firstEndMs !== null && (wake === null || firstEndMs < wake.atMs)) wakeAt(firstEndMs)
       return wait(ask, admitted.decision, untilMs, signal)
     },
     offer,
     waiting: () => waiters.size,
   }
+}
+
+function sortOf({ model, ownerId, tried }: AdmissionAsk): string {
+  return JSON.stringify([model, ownerId, ...[...tried].sort()])
 }

@@ -117,6 +117,7 @@ export function createCatalogue({ store, pool, calls, clock, onError }: Catalogu
   }
   const refresh = async (accountIds?: readonly string[]): Promise<void> => {
     lists.retain((id) => pool.get(id) !== null)
+    for (const id of tried.keys()) if (pool.get(id) === null) tried.delete(id)
     tellAll()
     const [clientVersion, nowMs] = [version.newest(), clock.now()]
     const wanted = accountIds && new Set(accountIds)

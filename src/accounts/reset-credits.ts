@@ -105,9 +105,11 @@ export function createRedeemer({ store, pool, calls, lists, usagePoll, clock, on
       const before = queues.get(ask.accountId) ?? Promise.resolve()
       const turn = before.then(() => redeemNow(ask))
       // Whoever asked gets the error; the next in line has nothing to do with it.
-      const over = turn.catch(() => {}).then(() => {
-        if (queues.get(ask.accountId) === over) queues.delete(ask.accountId)
-      })
+      const over = turn
+        .catch(() => {})
+        .then(() => {
+          if (queues.get(ask.accountId) === over) queues.delete(ask.accountId)
+        })
       queues.set(ask.accountId, over)
       return turn
     },

@@ -76,18 +76,24 @@ export function choose(pool: readonly Account[], ask: RoutingAsk, settings: Sett
   }
 }
 
-/** Who is asked when nearly everybody rests after failures: all, or with nobody fit the one that rests shortest. */
+/**
+ * Who is asked when nearly everybody rests after failures: all that have a place free, or with nobody fit the one of them
+ * that rests shortest.
+ */
 function inPanic({ fit, resting, excluded, busy }: Sifted) {
   const able = fit.length + busy
   const panic = isPanic(able, resting.length)
   if (!panic) return { panic, candidates: fit, excluded }
-  const asked =
-    able === 0 ? [resting.reduce((soonest, one) => (one.untilMs < soonest.untilMs ? one : soonest))] : resting
+  const free = resting.filter(({ cap }) => cap === null).sort((one, other) => one.untilMs - other.untilMs)
+  const asked = able === 0 ? free.slice(0, 1) : free
   const isAsked = new Set(asked.map(({ standing }) => standing.account.id))
+  const caps = new Map(resting.map(({ standing, cap }) => [standing.account.id, cap]))
   return {
     panic,
     candidates: [...fit, ...asked.map(({ standing }) => standing)],
-    excluded: excluded.filter(({ accountId }) => !isAsked.has(accountId)),
+    excluded: excluded
+      .filter(({ accountId }) => !isAsked.has(accountId))
+      .map((one) => ({ ...one, exclusion: caps.get(one.accountId) ?? one.exclusion })),
   }
 }
 

@@ -43,12 +43,27 @@ export function exclusionOf(account: Account, nowMs: number, windowsCount = true
   return { reason: 'blocked', by: block.by, code: block.code, untilMs: block.untilMs, endIsKnown: block.endIsKnown }
 }
 
+/** The rest after failures that alone keeps an account from serving, or null. */
+export function restOf({ health }: Account, nowMs: number, windowsCount = true): Block | null {
+  let rest: Block | null = null
+  for (const block of health.blocks) {
+    if (block.untilMs <= nowMs || block.meter !== null || (block.by === 'window' && !windowsCount)) continue
+    if (block.by !== 'errors') return null
+    rest = block
+  }
+  return rest
+}
+
 /** What keeps a fit account from taking one more request at this moment, or null. */
 export function crowdingOf(account: Account, caps: Caps, nowMs: number): Exclusion | null {
-  const { inFlight, starting, health } = account
-  if (inFlight === 0) return null
-  // Its rest is over, and nothing has been served since.
-  if (health.failures >= failuresBeforeRest) return { reason: 'probing' }
+  if (account.inFlight === 0) return null
+  // Its rest is over, and nothing has been served since. An answer that has begun is no try any more, however long it is.
+  if (account.health.failures >= failuresBeforeRest && account.starting > 0) return { reason: 'probing' }
+  return capOf(account, caps, nowMs)
+}
+
+/** The bound on requests at once that an account has reached, or null. */
+export function capOf({ inFlight, starting, health }: Account, caps: Caps, nowMs: number): Exclusion | null {
   const { concurrency } = health
   if (concurrency !== null && concurrency.untilMs > nowMs && inFlight >= concurrency.limit)
     return { reason: 'busy', cap: 'upstream', inFlight, limit: concurrency.limit }

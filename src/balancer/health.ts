@@ -156,8 +156,10 @@ function without(health: Health, isGone: (block: Block) => boolean, nowMs: numbe
 function liftedBy(block: Block, evidence: Extract<Evidence, { kind: 'reading' }>, nowMs: number): boolean {
   if (block.by !== 'window' || block.meter !== evidence.meter || block.untilMs <= nowMs) return false
   const newer = evidence.windows.filter((window) => window.readAtMs > block.sinceMs && window.source !== 'refusal')
+  // Which window a refusal meant is a guess where two reset together: while any is full, a new one of the other kind frees nobody.
+  if (newer.some((window) => usedNow(window, nowMs) >= 100)) return false
   const concerned = newer.filter((window) => block.window === null || window.kind === block.window)
-  if (concerned.length === 0 || concerned.some((window) => usedNow(window, nowMs) >= 100)) return false
+  if (concerned.length === 0) return false
   if (!block.endIsKnown) return true
   // Of a window that is not known nobody can say that a new one runs.
   return block.window !== null && concerned.some((window) => isNewWindow({ resetAtMs: block.untilMs }, window))

@@ -1,5 +1,5 @@
 import type { Account } from '../domain/account.ts'
-import { exclusionOf } from './eligibility.ts'
+import { exclusionOf, restOf } from './eligibility.ts'
 
 /** With no more than this share of the accounts able to serve, because the others rest after failures, rests are not heeded. */
 const panicShare = 0.2
@@ -16,7 +16,7 @@ export function isInPanic(pool: readonly Account[], nowMs: number): boolean {
   for (const account of pool) {
     const exclusion = exclusionOf(account, nowMs)
     if (exclusion === null) able++
-    else if (exclusion.reason === 'blocked' && exclusion.by === 'errors') resting++
+    else if (exclusion.reason === 'blocked' && restOf(account, nowMs) !== null) resting++
   }
   return isPanic(able, resting)
 }

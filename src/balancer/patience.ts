@@ -15,3 +15,21 @@ export function patienceOf(excluded: readonly Excluded[]): Patience {
   }
   return atMs === Number.POSITIVE_INFINITY ? null : { kind: 'until', atMs }
 }
+
+/** Whether it is worth waiting until then. */
+export function isWorthWaiting(excluded: readonly Excluded[], untilMs: number): boolean {
+  const patience = patienceOf(excluded)
+  return patience?.kind === 'room' || (patience?.kind === 'until' && patience.atMs <= untilMs)
+}
+
+/** When the first of the things that pass by themselves is over; null: there is none. */
+export function firstEndOf(excluded: readonly Excluded[]): number | null {
+  let atMs = Number.POSITIVE_INFINITY
+  for (const { exclusion } of excluded) {
+    if (exclusion.reason === 'blocked') atMs = Math.min(atMs, exclusion.untilMs)
+    else if (exclusion.reason === 'meter_used_up' && exclusion.untilMs !== null) {
+      atMs = Math.min(atMs, exclusion.untilMs)
+    }
+  }
+  return atMs === Number.POSITIVE_INFINITY ? null : atMs
+}

@@ -1,7 +1,7 @@
 import type { Account } from '../domain/account.ts'
-import { meterFor } from '../domain/meter.ts'
+import { type Meter, meterFor } from '../domain/meter.ts'
 import type { Settings } from '../domain/settings.ts'
-import { crowdingOf, type Exclusion, exclusionOf, meterExclusion } from './eligibility.ts'
+import { capOf, crowdingOf, type Exclusion, exclusionOf, meterExclusion, restOf } from './eligibility.ts'
 import { meteredStanding, type Standing, standingOf } from './standing.ts'
 
 /** What a request asks of the account that serves it. */
@@ -20,8 +20,8 @@ export type Excluded = { accountId: string; exclusion: Exclusion }
 /** The pool in three parts. Resting accounts stand among the excluded, too. */
 export type Sifted = {
   fit: Standing[]
-  /** Fit but for a rest after failures, with its end. */
-  resting: { standing: Standing; untilMs: number }[]
+  /** Fit but for a rest after failures, with its end, and the bound on requests at once that it has reached. */
+  resting: { standing: Standing; untilMs: number; cap: Exclusion | null }[]
   excluded: Excluded[]
   /** Of the excluded, those that are fit and have no place free at this moment. */
   busy: number
@@ -32,6 +32,8 @@ export function sift(pool: readonly Account[], ask: Requirements, settings: Sett
   const sifted: Sifted = { fit: [], resting: [], excluded: [], busy: 0 }
   const lacks = lackingOf(pool, ask)
   const asked = askedOf(ask, settings)
+  const standing = (account: Account, meter: Meter | null) =>
+    meter ? meteredStanding(account, meter, settings, nowMs) : standingOf(account, settings, nowMs)
   for (const account of pool) {
     const meter = account.meters.length === 0 ? null : meterFor(account.meters, ask.model)
     const exclusion =
@@ -41,13 +43,16 @@ export function sift(pool: readonly Account[], ask: Requirements, settings: Sett
       exclusionOf(account, nowMs, meter === null)
     const crowding = exclusion ?? crowdingOf(account, settings, nowMs)
     if (crowding === null) {
-      sifted.fit.push(meter ? meteredStanding(account, meter, settings, nowMs) : standingOf(account, settings, nowMs))
+      sifted.fit.push(standing(account, meter))
       continue
     }
     sifted.excluded.push({ accountId: account.id, exclusion: crowding })
     if (exclusion === null) sifted.busy++
     else if (exclusion.reason === 'blocked' && exclusion.by === 'errors') {
-      sifted.resting.push({ standing: standingOf(account, settings, nowMs), untilMs: exclusion.untilMs })
+      const rest = restOf(account, nowMs, meter === null)
+      if (rest === null) continue
+      const cap = capOf(account, settings, nowMs)
+      sifted.resting.push({ standing: standing(account, meter), untilMs: rest.untilMs, cap })
     }
   }
   return sifted

@@ -76,10 +76,12 @@ function workOut(account: Account, settings: Settings, nowMs: number): Standing 
   }
 }
 
+/** An account of whose size nothing is known is no cheaper than the others. */
 function creditsPerToken(short: Side, long: Side): number {
   const { credits, percentPerToken: rate } = long.credits === null ? short : long
-  return Math.max(((credits ?? 1) * rate) / 100, Number.MIN_VALUE)
+  return ((credits ?? 0) * rate) / 100 || usualCreditsPerToken
 }
+const usualCreditsPerToken = 1 / 20_000
 
 function edgeOf(short: Side, long: Side, tightestPercent: number, settings: Settings): Edge {
   if (tightestPercent >= 100) return 2

@@ -82,7 +82,7 @@ function follow(before: Trail | undefined, sample: Sample): { trail: Trail; burn
   const isOver = isLater && (fellPercent > 0 || (before.resetAtMs ?? 0) <= atMs)
   if (isOver) return { trail: anew, burnedPercent: usedPercent }
   const resetAtMs = sample.resetAtMs ?? before.resetAtMs
-  if (fellPercent <= 0) return { trail: { ...anew, resetAtMs }, burnedPercent: -fellPercent }
+  if (fellPercent <= 0) return { trail: { ...anew, resetAtMs }, burnedPercent: usedPercent - before.peakPercent }
   const isSame = before.resetAtMs !== null && sample.resetAtMs !== null && fellPercent <= disagreementPercent
   if (isSame) return { trail: { atMs, peakPercent: before.peakPercent, resetAtMs }, burnedPercent: 0 }
   return { trail: anew, burnedPercent: 0 }

@@ -39,7 +39,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
       everyMs: () => usageRefreshMs / Math.max(1, pool.accounts().length),
       run: () => usagePoll.pollNext(),
     },
-    { name: 'models', soon: true, everyMs: () => 5 * minuteMs, run: async () => void (await catalogue.models()) },
+    { name: 'models', soon: true, everyMs: () => 5 * minuteMs, run: () => catalogue.refresh() },
     { name: 'tokens', everyMs: () => 5 * minuteMs, run: () => renewTokens(pool, tokens) },
     { name: 'old rows', everyMs: () => hourMs, run: () => prune(store, clock.now()) },
   ]

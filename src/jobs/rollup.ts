@@ -58,8 +58,11 @@ export function createRollup({ usage, clock }: RollupDeps): Rollup {
     async run() {
       const nowMs = clock.now()
       let atMs: number = foldedUntilMs ?? (await begin(nowMs))
-      for (let count = 0; atMs + hourMs <= nowMs - settlingMs && count < hoursPerRun; count++) {
-        trails = trailsAfter(await fold(atMs), trails)
+      for (let count = 0; atMs + hourMs <= nowMs - settlingMs && count < hoursPerRun; ) {
+        const hours = await fold(atMs)
+        trails = trailsAfter(hours, trails)
+        // An hour without figures costs next to nothing.
+        if (hours.length > 0) count++
         atMs += hourMs
         foldedUntilMs = atMs
         await nextTurn()

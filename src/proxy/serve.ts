@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Catalogue } from '../accounts/catalogue.ts'
 import { AppError } from '../errors.ts'
 import type { Roster } from '../lib/roster.ts'
 import { announce } from './announce.ts'
@@ -16,6 +17,8 @@ import type { Turn } from './turn.ts'
 export type ServeDeps = FindDeps &
   SettleDeps & {
     bodies: BodyReader
+    /** Learns from clients which version of Codex is the newest. */
+    catalogue: Pick<Catalogue, 'seen'>
     keepAlive: KeepAlive
     /** The turns that are under way; aborting one ends it. */
     running: Roster<AbortController>
@@ -36,6 +39,7 @@ export async function serveTurn(
   const leave = deps.running.add(ending)
   try {
     const turn = await readTurn(request, surface, startedAtMs, ending.signal, deps)
+    deps.catalogue.seen(turn.headers)
     return await answerTurn(turn, reply, surface, ending, deps)
   } finally {
     leave()

@@ -65,6 +65,7 @@ async function heal(
   const [credential] = await tx.select().from(t.credentials).where(eq(t.credentials.accountId, row.id))
   const stale =
     row.signIn === 'ok' &&
+    row.signInReason === null &&
     candidate.refreshedAtMs < row.refreshedAtMs &&
     credential !== undefined &&
     credential.refreshFingerprint !== refreshFingerprint

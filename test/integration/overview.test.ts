@@ -103,6 +103,8 @@ describe('the overview after some turns', { timeout: 30_000 }, () => {
         supportedReasoningEfforts: expect.any(Array),
         defaultReasoningEffort: model.defaultReasoningEffort === null ? null : expect.any(String),
         contextWindow: model.contextWindow === null ? null : expect.any(Number),
+        plans: expect.any(Array),
+        accounts: expect.any(Number),
       })
     }
     const ids = body.models.map(({ id }: { id: string }) => id)
@@ -125,7 +127,9 @@ describe('an overview', { timeout: 30_000 }, () => {
   const of = (timeframe: '1d' | '7d' | '30d', accounts: Account[] = [], atMs = nowMs) => {
     // Only this one method is asked.
     const pool = { accounts: () => accounts } as unknown as Pool
-    return overviewOf(timeframe, { store, pool, clock: createManualClock(atMs), flush: async () => {}, demo: true })
+    const admission = { waiting: () => 3 }
+    const clock = createManualClock(atMs)
+    return overviewOf(timeframe, { store, pool, admission, clock, flush: async () => {}, demo: true })
   }
 
   it('of an empty pool is all zeros, and still whole', async () => {
@@ -188,8 +192,8 @@ describe('an overview', { timeout: 30_000 }, () => {
     const accounts = [
       anAccount('fit', { windows: [aWindow('short', 40), aWindow('weekly', 10)] }),
       anAccount('paused', { health: { ...healthy, paused: true } }),
-      anAccount('short', { health: { ...healthy, blocked: aBlock('window', { window: 'short' }) } }),
-      anAccount('weekly', { health: { ...healthy, blocked: aBlock('window', { window: 'weekly' }) } }),
+      anAccount('short', { health: { ...healthy, blocks: [aBlock('window', { window: 'short' })] } }),
+      anAccount('weekly', { health: { ...healthy, blocks: [aBlock('window', { window: 'weekly' })] } }),
       anAccount('lost', { health: { ...healthy, signIn: 'reauth_required' } }),
       anAccount('dead', { health: { ...healthy, signIn: 'deactivated' } }),
     ]

@@ -44,14 +44,15 @@ onEveryEngine((context) => {
       expect(await store.accounts.version()).toBeGreaterThan(versionBefore)
     })
 
-    it('loses the warning too that its sign-in will end', async () => {
+    it('loses the warning too that its sign-in will end, even by a file that is older than the tokens that failed', async () => {
       const { store } = context
       const { id } = await imported(store, 'ann')
       await store.accounts.saveHealth(id, { ...healthy, signInReason: 'refresh_token_reused' })
       expect((await store.accounts.list())[0]?.health.signInReason).toBe('refresh_token_reused')
-      const fresh = candidate('ann', { tokens: tokens('fresh'), refreshedAtMs: 8_000 })
-      await store.accounts.import(fresh, 9_000)
+      const other = candidate('ann', { tokens: tokens('other'), refreshedAtMs: 500 })
+      await store.accounts.import(other, 9_000)
       expect((await store.accounts.list())[0]?.health).toMatchObject({ signIn: 'ok', signInReason: null })
+      expect((await store.accounts.credential(id))?.refreshToken.reveal()).toBe('refresh-other')
     })
   })
 })

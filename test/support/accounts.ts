@@ -12,7 +12,16 @@ const lengths: Record<WindowKind, number> = { short: 5 * hourMs, weekly: 168 * h
 /** A window read a minute ago that resets in an hour. */
 export function aWindow(kind: WindowKind, usedPercent: number, given: Partial<QuotaWindow> = {}): QuotaWindow {
   const readAtMs = nowMs - 60_000
-  return { kind, usedPercent, lengthMs: lengths[kind], resetAtMs: nowMs + hourMs, source: 'poll', readAtMs, staleSinceMs: null, ...given }
+  return {
+    kind,
+    usedPercent,
+    lengthMs: lengths[kind],
+    resetAtMs: nowMs + hourMs,
+    source: 'poll',
+    readAtMs,
+    staleSinceMs: null,
+    ...given,
+  }
 }
 
 /** A fit account on plan plus, without figures. */
@@ -51,7 +60,16 @@ export function anAccount(id: string, given: Partial<Account> = {}): Account {
 export function aBlock(by: Block['by'], given: Partial<Block> = {}): Block {
   const untilMs = nowMs + 600_000
   return {
-    ...{ by, window: null, meter: null, sinceMs: nowMs - 60_000, untilMs, code: 'a_code', endIsKnown: true, strikes: 1 },
+    ...{
+      by,
+      window: null,
+      meter: null,
+      sinceMs: nowMs - 60_000,
+      untilMs,
+      code: 'a_code',
+      endIsKnown: true,
+      strikes: 1,
+    },
     ...given,
   }
 }

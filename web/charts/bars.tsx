@@ -5,12 +5,32 @@ import { useWidth } from './width.ts'
 
 export type Bar = { at: string; count: number; failed: number }
 
+/** How bars are named; the usual are requests by the hour. */
+export type BarWords = {
+  /** Under a bar, and in full. */
+  time: (at: string) => string
+  fullTime: (at: string) => string
+  value: (count: number) => string
+  point: (bar: Bar) => string
+  columns: { time: string; value: string; failed: string | null }
+}
+
 const height = 120
 const foot = 20
 const plot = height - foot
 
-/** Requests over time; what failed is the lower part of its bar. The same figures as a table below. */
-export function Bars({ label, bars }: { label: string; bars: readonly Bar[] }) {
+const requests: BarWords = {
+  time: clock,
+  fullTime: fullMoment,
+  value: whole,
+  point: ({ at, count, failed }) => t('chart.point', { time: clock(at), count, failed }),
+  columns: { time: t('column.time'), value: t('column.requests'), failed: t('column.failed') },
+}
+
+type BarsProps = { label: string; bars: readonly Bar[]; words?: BarWords }
+
+/** Amounts over time; what failed is the lower part of its bar. The same figures as a table below. */
+export function Bars({ label, bars, words = requests }: BarsProps) {
   const [frame, width] = useWidth()
   const most = Math.max(1, ...bars.map(({ count }) => count))
   const step = width / Math.max(1, bars.length)
@@ -24,17 +44,17 @@ export function Bars({ label, bars }: { label: string; bars: readonly Bar[] }) {
             <line className="grid" x1={0} x2={width} y1={plot} y2={plot} />
             <line className="grid" x1={0} x2={width} y1={16} y2={16} />
             <text x={0} y={11}>
-              {whole(most)}
+              {words.value(most)}
             </text>
             {bars.map(({ at, count, failed }, index) => (
               <g key={at} transform={`translate(${index * step} 0)`}>
-                <title>{t('chart.point', { time: clock(at), count, failed })}</title>
+                <title>{words.point({ at, count, failed })}</title>
                 <rect width={step} height={plot} fill="transparent" />
                 <rect className="bar" {...bar(step, plot - scale(count), scale(count - failed))} />
                 <rect className="bar-bad" {...bar(step, plot - scale(failed), scale(failed))} />
                 {(bars.length - 1 - index) % labelEvery === 0 && index * step > 4 && (
                   <text x={step / 2} y={height - 4} textAnchor="middle">
-                    {clock(at)}
+                    {words.time(at)}
                   </text>
                 )}
               </g>
@@ -49,9 +69,14 @@ export function Bars({ label, bars }: { label: string; bars: readonly Bar[] }) {
           rows={bars.toReversed()}
           keyOf={({ at }) => at}
           columns={[
-            { name: t('column.time'), cell: ({ at }) => <span title={fullMoment(at)}>{clock(at)}</span> },
-            { name: t('column.requests'), isNumber: true, cell: ({ count }) => whole(count) },
-            { name: t('column.failed'), isNumber: true, cell: ({ failed }) => whole(failed) },
+            {
+              name: words.columns.time,
+              cell: ({ at }) => <span title={words.fullTime(at)}>{words.time(at)}</span>,
+            },
+            { name: words.columns.value, isNumber: true, cell: ({ count }) => words.value(count) },
+            ...(words.columns.failed === null
+              ? []
+              : [{ name: words.columns.failed, isNumber: true, cell: ({ failed }: Bar) => words.value(failed) }]),
           ]}
         />
       </details>

@@ -29,7 +29,6 @@ export const enRouting = {
   'settings.relativeTopKHint': '1 to 20 accounts take part.',
   'settings.singleAccount': 'The account that serves',
   'settings.chooseAccount': 'Choose an account',
-  'settings.chooseOne': 'choose the account that serves, else nobody does.',
   'settings.goneAccount': 'An account that was deleted',
   'settings.drainOrder': 'Order of the accounts',
   'settings.drainOrderHint': 'Drag, or use the arrows. Accounts that come later go to the end.',

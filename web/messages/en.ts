@@ -1,3 +1,5 @@
+import { enAccount } from './en-account.ts'
+import { enForecast } from './en-forecast.ts'
 import { enRequest } from './en-request.ts'
 import { enRouting } from './en-routing.ts'
 import { enSetup } from './en-setup.ts'
@@ -235,6 +237,8 @@ export const en = {
   'fact.thread': 'Thread',
   'fact.response': 'Response',
   'fact.request': 'Request id',
+  ...enAccount,
+  ...enForecast,
   ...enRequest,
   ...enRouting,
   ...enSetup,

@@ -5,10 +5,17 @@ import { Steps } from '../charts/steps.tsx'
 import { age } from '../format.ts'
 import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
+import { Preferences } from '../parts/account/preferences.tsx'
+import { ResetCredits } from '../parts/account/reset-credits.tsx'
+import { StatisticsPanel } from '../parts/account/statistics.tsx'
+import { StatusFacts } from '../parts/account/status-facts.tsx'
+import { Threads } from '../parts/account/threads.tsx'
 import { AccountActions } from '../parts/account-actions.tsx'
+import { windowText } from '../parts/forecast-text.ts'
 import { planName, standingOf, windowName } from '../parts/standing.ts'
-import { Windows } from '../parts/windows.tsx'
+import { Meters, Windows } from '../parts/windows.tsx'
 import { queries } from '../queries.ts'
+import { Facts } from '../ui/facts.tsx'
 import { Page, Section } from '../ui/page.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
 import { Moment, StatusWord } from '../ui/status.tsx'
@@ -44,13 +51,33 @@ function OneAccount({ account }: { account: AccountView }) {
       }
       actions={<AccountActions account={account} onDeleted={() => navigate({ to: '/accounts' })} />}
     >
+      {account.advice !== null && <Advice advice={account.advice} />}
       <Section title={t('account.windows')}>
-        <div className="panel">
-          <Windows account={account} nowMs={nowMs} />
+        <div className="panel stack">
+          <Windows windows={account.windows} nowMs={nowMs} />
+          <WindowForecasts account={account} nowMs={nowMs} />
+          <Meters meters={account.meters} nowMs={nowMs} />
         </div>
       </Section>
+      <div className="columns">
+        <Section title={t('account.status')}>
+          <StatusFacts account={account} nowMs={nowMs} />
+        </Section>
+        <Section title={t('account.use')}>
+          <Preferences account={account} />
+        </Section>
+      </div>
       <Section title={t('account.trends')}>
         <Trends account={account} />
+      </Section>
+      <Section title={t('threads.title')}>
+        <Threads account={account} nowMs={nowMs} />
+      </Section>
+      <Section title={t('credits.title')} aside={<span className="small">{t('credits.what')}</span>}>
+        <ResetCredits account={account} nowMs={nowMs} />
+      </Section>
+      <Section title={t('statistics.title')}>
+        <Statistics accountId={account.accountId} nowMs={nowMs} />
       </Section>
       <Section
         title={t('account.facts')}
@@ -60,7 +87,7 @@ function OneAccount({ account }: { account: AccountView }) {
           </Link>
         }
       >
-        <Facts account={account} nowMs={nowMs} />
+        <Details account={account} nowMs={nowMs} />
       </Section>
     </Page>
   )
@@ -94,37 +121,68 @@ function Trends({ account }: { account: AccountView }) {
   )
 }
 
-function Facts({ account, nowMs }: { account: AccountView; nowMs: number }) {
-  const { planType, workspaceLabel, inFlight, lastRefreshAt, createdAt, blocked, credits, accountId } = account
-  const facts = [
-    { name: t('fact.plan'), value: [planName(planType), workspaceLabel].filter(Boolean).join(' · ') },
-    { name: t('fact.inFlight'), value: String(inFlight) },
-    { name: t('fact.refreshed'), value: <Moment at={lastRefreshAt}>{age(lastRefreshAt, nowMs)}</Moment> },
-    { name: t('fact.added'), value: <Moment at={createdAt}>{age(createdAt, nowMs)}</Moment> },
-    ...(blocked ? [{ name: t('fact.blocked'), value: blockedText(blocked) }] : []),
-    ...(credits?.has ? [{ name: t('fact.credits'), value: creditsText(credits) }] : []),
-    { name: t('fact.id'), value: <code>{accountId}</code> },
-  ]
+/** What happened to the sign-in, and what mends it. */
+function Advice({ advice: { cause, fix } }: { advice: NonNullable<AccountView['advice']> }) {
   return (
-    <dl className="panel facts">
-      {facts.map(({ name, value }) => (
-        <FactRow key={name} name={name} value={value} />
-      ))}
-    </dl>
+    <section className="notice bad" aria-label={t('advice.title')}>
+      <p>{cause}</p>
+      <p>
+        <strong>{fix}</strong>
+      </p>
+    </section>
   )
 }
 
-function FactRow({ name, value }: { name: string; value: React.ReactNode }) {
+/** Whether each window lasts until its reset. It stands beside the figures and says nothing where nothing is known. */
+function WindowForecasts({ account: { accountId, windows }, nowMs }: { account: AccountView; nowMs: number }) {
+  const { data } = useQuery(queries.forecast())
+  const found = data?.accounts.find((one) => one.accountId === accountId)
+  const lines = (found?.windows ?? []).flatMap((forecast) => {
+    const window = windows.find(({ kind }) => kind === forecast.kind)
+    const text = windowText(forecast, nowMs)
+    return window && text ? [t('forecast.line', { window: windowName(window), text })] : []
+  })
+  if (lines.length === 0) return null
   return (
-    <>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </>
+    <div>
+      <h3>{t('forecast.title')}</h3>
+      <ul className="plain-list">
+        {lines.map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+      </ul>
+    </div>
   )
 }
 
-function blockedText({ code, endIsKnown }: NonNullable<AccountView['blocked']>): string {
-  return t(endIsKnown ? 'fact.blockedKnown' : 'fact.blockedAssumed', { code })
+function Statistics({ accountId, nowMs }: { accountId: string; nowMs: number }) {
+  const statistics = useQuery(queries.statistics(accountId))
+  return (
+    <Loaded query={statistics} what={t('what.statistics')}>
+      {(data) =>
+        data.readAt === null ? (
+          <Empty>{t('statistics.none')}</Empty>
+        ) : (
+          <StatisticsPanel statistics={data} nowMs={nowMs} />
+        )
+      }
+    </Loaded>
+  )
+}
+
+function Details({ account, nowMs }: { account: AccountView; nowMs: number }) {
+  const { planType, workspaceLabel, lastRefreshAt, createdAt, credits, accountId } = account
+  return (
+    <Facts
+      facts={[
+        { name: t('fact.plan'), value: [planName(planType), workspaceLabel].filter(Boolean).join(' · ') },
+        { name: t('fact.refreshed'), value: <Moment at={lastRefreshAt}>{age(lastRefreshAt, nowMs)}</Moment> },
+        { name: t('fact.added'), value: <Moment at={createdAt}>{age(createdAt, nowMs)}</Moment> },
+        ...(credits?.has ? [{ name: t('fact.credits'), value: creditsText(credits) }] : []),
+        { name: t('fact.id'), value: <code>{accountId}</code> },
+      ]}
+    />
+  )
 }
 
 function creditsText({ unlimited, balance }: NonNullable<AccountView['credits']>): string {

@@ -1,6 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import type { AccountView } from '../../src/contract/accounts.ts'
 import { t } from '../messages/index.ts'
+import { useNow } from '../now.ts'
+import { StatisticsPanel } from '../parts/account/statistics.tsx'
 import { AccountList } from '../parts/account-list.tsx'
 import { AddAccounts } from '../parts/add-accounts.tsx'
 import { serveSentence } from '../parts/standing.ts'
@@ -23,7 +25,30 @@ export function AccountsPage() {
       <Section title={t('accounts.add')}>
         <AddAccounts />
       </Section>
+      {(accounts.data?.accounts.length ?? 0) > 0 && <PoolStatistics />}
     </Page>
+  )
+}
+
+function PoolStatistics() {
+  const nowMs = useNow(60_000)
+  const statistics = useQuery(queries.poolStatistics())
+  const pool = statistics.data?.pool
+  const aside = pool && (
+    <span className="small">{t('statistics.of', { count: pool.accounts, total: pool.accountsTotal })}</span>
+  )
+  return (
+    <Section title={t('statistics.pool')} aside={aside}>
+      <Loaded query={statistics} what={t('what.statistics')}>
+        {(data) =>
+          data.pool.accounts === 0 ? (
+            <Empty>{t('statistics.poolNone')}</Empty>
+          ) : (
+            <StatisticsPanel statistics={data.pool} nowMs={nowMs} />
+          )
+        }
+      </Loaded>
+    </Section>
   )
 }
 

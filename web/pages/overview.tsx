@@ -7,9 +7,12 @@ import { compact, duration, fullMoment, money, percent, rate, when, whole } from
 import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
 import { AccountList } from '../parts/account-list.tsx'
+import { roomSentence } from '../parts/forecast-text.ts'
+import { PoolForecast } from '../parts/pool-forecast.tsx'
 import { RequestTable } from '../parts/request-table.tsx'
 import { canServe, needsPerson, serveSentence } from '../parts/standing.ts'
 import { queries } from '../queries.ts'
+import { Figure } from '../ui/figure.tsx'
 import { Page, Section } from '../ui/page.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
 import { QuotaMeter } from '../ui/status.tsx'
@@ -22,13 +25,23 @@ export function OverviewPage() {
   const nowMs = useNow()
   const overview = useQuery(queries.overview('1d'))
   const accounts = useQuery(queries.accounts())
+  const forecast = useQuery(queries.forecast())
   const list = accounts.data?.accounts
+  const left = poolSentence(overview.data, list, nowMs)
+  const room = forecast.data && list?.some(canServe) ? roomSentence(forecast.data.pool, nowMs) : null
   if (list?.length === 0) return <Navigate to="/welcome" replace />
   return (
     <Page
       name={t('page.overview')}
-      title={poolSentence(overview.data, list, nowMs)}
-      lead={list && accountsSentence(list)}
+      title={room ?? left}
+      lead={
+        list && (
+          <>
+            {room !== null && <p>{left}</p>}
+            <p>{accountsSentence(list)}</p>
+          </>
+        )
+      }
       actions={
         <>
           <Link to="/connect" className="button">
@@ -40,6 +53,11 @@ export function OverviewPage() {
         </>
       }
     >
+      {overview.data?.panic && (
+        <p className="notice warn" role="status">
+          {t('overview.panic')}
+        </p>
+      )}
       <Section title={t('overview.today')} aside={<span className="small">{t('overview.cost')}</span>}>
         <Loaded query={overview} what={t('what.figures')}>
           {(data) => (
@@ -55,22 +73,30 @@ export function OverviewPage() {
           {(data) => <PoolWindows windows={data.windows} nowMs={nowMs} />}
         </Loaded>
       </Section>
+      <Section title={t('forecast.title')}>
+        <Loaded query={forecast} what={t('what.forecast')}>
+          {(data) => <PoolForecast forecast={data} accounts={list ?? []} nowMs={nowMs} />}
+        </Loaded>
+      </Section>
       <Section title={t('page.accounts')} aside={<Link to="/accounts">{t('overview.allAccounts')}</Link>}>
         <Loaded query={accounts} what={t('what.accounts')}>
           {(data) => <AccountList isStrip accounts={byNeed(data.accounts).slice(0, accountsShown)} />}
         </Loaded>
       </Section>
-      <LastRequests />
+      <LastRequests waiting={overview.data?.waiting ?? 0} />
     </Page>
   )
 }
 
-function LastRequests() {
+function LastRequests({ waiting }: { waiting: number }) {
   const log = useInfiniteQuery(queries.requests({}, requestsShown))
   const { data: running = [] } = useQuery(queries.running())
   const aside = (
     <span className="row">
-      <span className="small">{t('overview.running', { count: running.length })}</span>
+      <span className="small">
+        {t('overview.running', { count: running.length })}
+        {waiting > 0 && ` · ${t('overview.waiting', { count: waiting })}`}
+      </span>
       <Link to="/requests">{t('overview.allRequests')}</Link>
     </span>
   )
@@ -143,18 +169,6 @@ function Figures({ overview }: { overview: Overview }) {
         detail={t('figure.failedCount', { count: errorCount })}
       />
     </dl>
-  )
-}
-
-function Figure({ name, value, detail }: { name: string; value: string; detail?: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        {value}
-        {detail !== undefined && <span className="small">{detail}</span>}
-      </dd>
-    </div>
   )
 }
 

@@ -4,7 +4,7 @@ import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
 import { StatusWord } from '../ui/status.tsx'
 import { AccountActions } from './account-actions.tsx'
-import { planName, standingOf } from './standing.ts'
+import { planName, standingOf, wishesOf } from './standing.ts'
 import { Windows } from './windows.tsx'
 
 /** Accounts: who, how it stands, what is left. As a strip it shows how much runs instead of what can be done. */
@@ -20,7 +20,7 @@ export function AccountList({ accounts, isStrip = false }: { accounts: readonly 
 }
 
 function AccountRow({ account, nowMs, isStrip }: { account: AccountView; nowMs: number; isStrip: boolean }) {
-  const { accountId, displayName, planType, workspaceLabel, inFlight } = account
+  const { accountId, displayName, planType, workspaceLabel, inFlight, tags } = account
   const standing = standingOf(account, nowMs)
   return (
     <li aria-label={displayName}>
@@ -30,13 +30,23 @@ function AccountRow({ account, nowMs, isStrip }: { account: AccountView; nowMs: 
             {displayName}
           </Link>
         </p>
-        <p className="small">{[planName(planType), workspaceLabel].filter(Boolean).join(' · ')}</p>
+        <p className="small">
+          {[planName(planType), workspaceLabel, ...wishesOf(account)].filter(Boolean).join(' · ')}
+        </p>
+        {tags.length > 0 && (
+          <ul className="tags" aria-label={t('account.tags')}>
+            {tags.map((tag) => (
+              <li key={tag}>{tag}</li>
+            ))}
+          </ul>
+        )}
       </div>
       <div>
         <StatusWord word={standing.label} tone={standing.tone} icon={standing.icon} />
         <p className="small">{standing.why}</p>
+        {standing.fix !== null && !isStrip && <p className="small">{standing.fix}</p>}
       </div>
-      <Windows account={account} nowMs={nowMs} />
+      <Windows windows={account.windows} nowMs={nowMs} />
       {isStrip ? (
         <p className="small number actions">{inFlight > 0 && t('account.running', { count: inFlight })}</p>
       ) : (

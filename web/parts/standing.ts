@@ -6,8 +6,16 @@ import type { Tone } from '../ui/status.tsx'
 
 type Word = 'ready' | 'low' | 'cooling' | 'used_up' | 'paused' | 'sign_in_again' | 'closed' | 'unknown'
 
-/** What the router would do with an account now: a word, a sentence, and until when. */
-export type Standing = { word: Word; label: string; tone: Tone; icon: IconName; why: string; until: string | null }
+/** What the router would do with an account now: a word, a sentence, until when, and what a person can do about it. */
+export type Standing = {
+  word: Word
+  label: string
+  tone: Tone
+  icon: IconName
+  why: string
+  until: string | null
+  fix: string | null
+}
 
 const looks: Record<Word, { tone: Tone; icon: IconName }> = {
   ready: { tone: 'ok', icon: 'tick' },
@@ -26,14 +34,14 @@ const lowPercent = 10
 export function standingOf(account: AccountView, nowMs: number): Standing {
   const { word, why } = verdict(account, nowMs)
   const until = account.blocked?.until ?? null
-  return { word, label: t(`status.${word}`), ...looks[word], why, until }
+  return { word, label: t(`status.${word}`), ...looks[word], why, until, fix: account.advice?.fix ?? null }
 }
 
 function verdict(account: AccountView, nowMs: number): { word: Word; why: string } {
-  const { status, statusReason, blocked, inFlight, windows } = account
+  const { status, statusReason, blocked, inFlight, windows, advice } = account
   const reason = statusReason ?? t('why.noReason')
-  if (status === 'reauth_required') return { word: 'sign_in_again', why: t('why.signIn', { reason }) }
-  if (status === 'deactivated') return { word: 'closed', why: t('why.closed', { reason }) }
+  if (status === 'reauth_required') return { word: 'sign_in_again', why: advice?.cause ?? t('why.signIn', { reason }) }
+  if (status === 'deactivated') return { word: 'closed', why: advice?.cause ?? t('why.closed', { reason }) }
   if (status === 'paused') return { word: 'paused', why: t('why.paused') }
   if (blocked !== null) {
     const wait = duration(Date.parse(blocked.until) - nowMs)
@@ -82,4 +90,12 @@ export function windowName({ kind, windowMinutes }: Pick<WindowView, 'kind' | 'w
 
 export function planName(plan: string): string {
   return plan.charAt(0).toUpperCase() + plan.slice(1)
+}
+
+/** What a person asked of an account, where it is not the usual. */
+export function wishesOf({ policy, priority }: Pick<AccountView, 'policy' | 'priority'>): string[] {
+  return [
+    ...(policy === 'normal' ? [] : [t(`policy.${policy}`)]),
+    ...(priority === 0 ? [] : [t('account.priorityShort', { value: priority })]),
+  ]
 }

@@ -75,7 +75,12 @@ export function Reorder({ label, places, onChange }: ReorderProps) {
             <span className="what">
               {name} {note !== undefined && <span className="small">{note}</span>}
             </span>
-            <MoveButton label={t('reorder.up', { name })} sign="↑" isEnd={index === 0} onMove={() => move(index, index - 1)} />
+            <MoveButton
+              label={t('reorder.up', { name })}
+              sign="↑"
+              isEnd={index === 0}
+              onMove={() => move(index, index - 1)}
+            />
             <MoveButton
               label={t('reorder.down', { name })}
               sign="↓"
@@ -93,7 +98,17 @@ export function Reorder({ label, places, onChange }: ReorderProps) {
 }
 
 /** Stays in the way of Tab at the end of the list, so that the focus is not lost there. */
-function MoveButton({ label, sign, isEnd, onMove }: { label: string; sign: string; isEnd: boolean; onMove: () => void }) {
+function MoveButton({
+  label,
+  sign,
+  isEnd,
+  onMove,
+}: {
+  label: string
+  sign: string
+  isEnd: boolean
+  onMove: () => void
+}) {
   return (
     <button type="button" className="plain square" aria-label={label} aria-disabled={isEnd} onClick={onMove}>
       {sign}

@@ -1,3 +1,4 @@
+import type { Account } from '../../domain/account.ts'
 import { weightedTokens } from '../../domain/burn.ts'
 import type { Settings } from '../../domain/settings.ts'
 import type { Decision } from '../choose.ts'
@@ -17,6 +18,8 @@ export type Counts = {
   refusedBusy: number
   /** The upstream's own failure was passed on. */
   failed: number
+  /** Of those: although an account that was not asked would have served. */
+  failedWithCapacity: number
   /** Waited for a place or for the end of a brief rest. */
   waited: number
   calls: number
@@ -60,13 +63,22 @@ export type ReplayFault = {
 }
 
 export const nothingCounted: Counts = {
-  ...{ turns: 0, served: 0, refused: 0, refusedWithCapacity: 0, refusedBusy: 0, failed: 0, waited: 0 },
+  ...{
+    turns: 0,
+    served: 0,
+    refused: 0,
+    refusedWithCapacity: 0,
+    refusedBusy: 0,
+    failed: 0,
+    failedWithCapacity: 0,
+    waited: 0,
+  },
   ...{ calls: 0, refusedCalls: 0, wastedCalls: 0, switches: 0, needlessSwitches: 0 },
   ...{ inputTokens: 0, cachedTokens: 0, bestCachedTokens: 0, weightedTokens: 0 },
   ...{ failovers: 0, failoverMs: 0, longestFailoverMs: 0 },
 }
 
-type TalliedTurn = { arrival: ReplayArrival; waitedMs: number }
+type TalliedTurn = { arrival: ReplayArrival; waitedMs: number; tried: ReadonlySet<string> }
 
 export type TallyDeps = {
   upstream: ModelUpstream
@@ -138,8 +150,10 @@ export function createTally({ upstream, cache, settings }: TallyDeps) {
       }
       return cached
     },
-    failed(turn: TalliedTurn) {
+    failed(turn: TalliedTurn, accounts: readonly Account[], nowMs: number) {
       counts.failed++
+      if (accounts.some(({ id, health }) => !turn.tried.has(id) && !health.paused && isOpen(id, nowMs)))
+        counts.failedWithCapacity++
       countWait(turn)
     },
     refused(turn: TalliedTurn, { excluded }: Decision, nowMs: number) {

@@ -134,7 +134,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     isOffering = false
   }
   const giveUp = (turn: Turn, decision: Decision, nowMs: number) => {
-    if (turn.lastFault === 'failed') tally.failed(turn)
+    if (turn.lastFault === 'failed') tally.failed(turn, view.accounts, nowMs)
     else tally.refused(turn, decision, nowMs)
   }
 
@@ -186,7 +186,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     turn.tried.add(accountId)
     turn.limited.add(accountId)
     release(made, nowMs)
-    if (++turn.failing >= failingAccounts) return tally.failed(turn)
+    if (++turn.failing >= failingAccounts) return tally.failed(turn, view.accounts, nowMs)
     search(turn, nowMs)
   }
   const started = ({ turn, accountId }: Call, nowMs: number) => {

@@ -65,7 +65,7 @@ describe('the usage call', () => {
   it('answers for the pool in the upstream’s own shape', () => {
     const credits = { has: true, unlimited: false, balance: 2.5, readAtMs: nowMs }
     const pool = [used('a', 50, 10, { credits }), used('b', 51, 10, { credits, plan: 'pro' })]
-    expect(poolUsage(pool, nowMs)).toEqual({
+    expect(poolUsage(pool, nowMs, 3)).toEqual({
       plan_type: 'pro',
       rate_limit: {
         allowed: true,
@@ -91,7 +91,68 @@ describe('the usage call', () => {
         approx_cloud_messages: null,
       },
       additional_rate_limits: [],
+      code_review_rate_limit: null,
+      spend_control: { reached: false, individual_limit: null },
+      rate_limit_reached_type: null,
+      promo: null,
+      rate_limit_reset_credits: { available_count: 3 },
     })
+  })
+
+  it('gives each limit of certain models over the accounts that have it, weighted as the windows are', () => {
+    const spark = (percent: number, key = 'codex_spark', feature: string | null = 'codex_bengalfox') => ({
+      ...{ key, name: 'GPT-Spark', feature },
+      windows: [aWindow('short', percent)],
+    })
+    const pool = [
+      anAccount('a', { plan: 'pro', meters: [spark(100)], windows: [aWindow('short', 7)] }),
+      anAccount('b', { meters: [spark(0), spark(100, 'other', null)] }),
+      anAccount('c', { meters: [spark(0)], ...paused }),
+      anAccount('d'),
+    ]
+    const shown = (used_percent: number) => ({
+      primary_window: {
+        used_percent,
+        limit_window_seconds: 18_000,
+        reset_after_seconds: 3_600,
+        reset_at: epoch(hourMs),
+      },
+      secondary_window: null,
+    })
+    expect(poolUsage(pool, nowMs)).toMatchObject({
+      additional_rate_limits: [
+        {
+          limit_name: 'GPT-Spark',
+          metered_feature: 'codex_bengalfox',
+          rate_limit: { allowed: true, limit_reached: false, ...shown(87) },
+        },
+        { metered_feature: 'other', rate_limit: { allowed: false, limit_reached: true, ...shown(100) } },
+      ],
+      rate_limit: shown(7),
+    })
+  })
+
+  it.each<[string, (string | null)[], string]>([
+    [
+      'of every account',
+      ['workspace_owner_credits_depleted', 'workspace_owner_credits_depleted'],
+      'workspace_owner_credits_depleted',
+    ],
+    [
+      'that fits all when they differ',
+      ['workspace_owner_credits_depleted', 'rate_limit_reached'],
+      'rate_limit_reached',
+    ],
+    ['that fits all when some say nothing', ['workspace_owner_credits_depleted', null], 'rate_limit_reached'],
+  ])('says which limit is reached by the word %s', (_which, words, type) => {
+    const pool = words.map((limitReached, index) => used(String(index), 100, 0, { limitReached }))
+    expect(poolUsage(pool, nowMs)).toMatchObject({ rate_limit_reached_type: { type } })
+    expect(poolUsage([...pool, used('free', 0, 0)], nowMs)).toMatchObject({ rate_limit_reached_type: null })
+  })
+
+  it('leaves open what is not known of reset credits', () => {
+    expect(poolUsage([], nowMs)).toMatchObject({ rate_limit_reset_credits: null })
+    expect(poolUsage([], nowMs, 0)).toMatchObject({ rate_limit_reset_credits: { available_count: 0 } })
   })
 
   it.each<[string, Account[], boolean, boolean]>([

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import type { SettingsView } from '../../../src/contract/settings.ts'
-import { ApiError, api } from '../../api.ts'
+import { api } from '../../api.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
 import { Choices, Segments } from '../../ui/controls.tsx'
@@ -13,7 +13,8 @@ import { TagsField } from '../../ui/tags-field.tsx'
 import { toast } from '../../ui/toast.tsx'
 import { NumberSetting, type RoutingDraft } from './number-setting.tsx'
 import { PlanCapacities } from './plan-capacities.tsx'
-import { hasTiers, StrategyChoice } from './strategy-choice.tsx'
+import { hasTiers } from './strategies.ts'
+import { StrategyChoice } from './strategy-choice.tsx'
 
 const rules: readonly SettingsView['resetCreditRule'][] = ['never', 'pool_out', 'expiring']
 const earlier: readonly SettingsView['preferEarlierReset'][] = ['off', 'short', 'long']
@@ -25,7 +26,7 @@ export function RoutingForm({ settings }: { settings: SettingsView }) {
   const form = useRef<HTMLFormElement>(null)
   const [discards, setDiscards] = useState(0)
   const save = useMutation({
-    mutationFn: async (changes: Partial<SettingsView>) => api.changeSettings(complete(draft.values, changes)),
+    mutationFn: api.changeSettings,
     onSuccess(saved) {
       client.setQueryData(queries.settings().queryKey, saved)
       draft.discard()
@@ -84,14 +85,6 @@ export function RoutingForm({ settings }: { settings: SettingsView }) {
       <SaveBar isSticky draft={{ ...draft, discard }} error={error} isBusy={save.isPending} />
     </form>
   )
-}
-
-/** @throws ApiError when the one account that is to serve was not chosen: then nobody would. */
-function complete({ strategy, singleAccountId }: SettingsView, changes: Partial<SettingsView>): Partial<SettingsView> {
-  if (strategy !== 'single_account' || singleAccountId !== null) return changes
-  throw new ApiError('validation_error', t('form.notSaved'), {
-    faults: [{ path: 'singleAccountId', message: t('settings.chooseOne') }],
-  })
 }
 
 type PartProps = { draft: RoutingDraft; error: FormProblem | null }

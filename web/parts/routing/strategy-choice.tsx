@@ -6,26 +6,7 @@ import { Choices, Select } from '../../ui/controls.tsx'
 import { type FormProblem, faultOf } from '../../ui/field.tsx'
 import { DrainOrder } from './drain-order.tsx'
 import { NumberSetting, type RoutingDraft } from './number-setting.tsx'
-
-/** In the order in which they are offered, the default first. */
-export const strategies: readonly SettingsView['strategy'][] = [
-  'cache_value',
-  'capacity_weighted',
-  'relative_availability',
-  'usage_weighted',
-  'round_robin',
-  'fill_first',
-  'sequential_drain',
-  'reset_drain',
-  'single_account',
-]
-
-/** These ask for nothing but their own order. */
-const plainStrategies: readonly SettingsView['strategy'][] = ['sequential_drain', 'reset_drain', 'single_account']
-
-export function hasTiers(strategy: SettingsView['strategy']): boolean {
-  return !plainStrategies.includes(strategy)
-}
+import { strategies } from './strategies.ts'
 
 type Props = { draft: RoutingDraft; error: FormProblem | null }
 

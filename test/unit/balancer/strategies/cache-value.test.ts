@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest'
+import { choose, type Decision } from '../../../../src/balancer/choose.ts'
+import type { Home } from '../../../../src/balancer/strategies/strategy.ts'
+import type { Account } from '../../../../src/domain/account.ts'
+import { dayMs, hourMs } from '../../../../src/domain/quota.ts'
+import { anAccount, anAsk, aWindow, nowMs, withSettings } from '../../../support/accounts.ts'
+import { figures, order, partsOf } from '../../../support/strategies.ts'
+
+const settings = withSettings({ strategy: 'cache_value' })
+/** A week with this much used, of which so many days are left; the five hours are nearly over and unused. */
+const weekly = (id: string, used: number, daysLeft: number, given: Partial<Account> = {}) =>
+  anAccount(id, {
+    windows: [aWindow('short', 0), aWindow('weekly', used, { resetAtMs: nowMs + daysLeft * dayMs })],
+    ...given,
+  })
+const with_ = (home: Home | null, pool: Account[], inputTokens = 100_000): Decision =>
+  choose(pool, anAsk({ home, inputTokens }), settings, nowMs)
+const warm = (accountId: string, warmTokens = 95_000) => ({ accountId, warmTokens })
+
+describe('cache_value, without a warm cache', () => {
+  it.each<[string, Account[], string]>([
+    ['takes the account that is least ahead of its time', [weekly('a', 50, 3.5), weekly('b', 30, 3.5)], 'b a'],
+    ['takes what would be lost soonest', [weekly('a', 30, 6), weekly('b', 30, 1), weekly('c', 30, 3)], 'b c a'],
+    [
+      'heeds the window that is further ahead',
+      [
+        anAccount('a', { windows: [aWindow('short', 90, { resetAtMs: nowMs + 4 * hourMs }), aWindow('weekly', 0)] }),
+        weekly('b', 60, 3.5),
+      ],
+      'b a',
+    ],
+    ['takes a window that is not running for as much as it is', [anAccount('a'), weekly('b', 10, 7)], 'a b'],
+    ['weighs a small and a big plan alike', [weekly('a', 60, 3.5, { plan: 'pro' }), weekly('b', 50, 3.5)], 'b a'],
+    [
+      'counts what no figure shows yet',
+      [weekly('a', 30, 3.5, { unseenTokens: 7_560 * 20_000 * 0.3 }), weekly('b', 50, 3.5)],
+      'b a',
+    ],
+    [
+      'lets equals take turns',
+      [weekly('a', 1, 3, { lastChosenAtMs: 2 }), weekly('b', 1, 3, { lastChosenAtMs: 1 })],
+      'b a',
+    ],
+  ])('%s', (_rule, pool, expected) => expect(order('cache_value', pool)).toBe(expected))
+
+  it('does not take an account of unknown size for one that costs nothing', () => {
+    const planCapacities = { house: { short: null, weekly: null, monthly: null } }
+    const pool = [weekly('a', 80, 6, { plan: 'house' }), weekly('b', 10, 3)]
+    expect(order('cache_value', pool, { planCapacities })).toBe('b a')
+  })
+})
+
+describe('cache_value, with a warm cache', () => {
+  it('stays, although others have more room', () => {
+    expect(with_(warm('a'), [weekly('a', 50, 3.5), weekly('b', 20, 3.5)])).toMatchObject({
+      ...{ accountId: 'a', because: 'affinity', move: null },
+    })
+  })
+
+  it('moves when the other’s quota is so much cheaper, and tells the price', () => {
+    const decision = with_(warm('a'), [weekly('a', 90, 6.9), weekly('b', 10, 0.5)])
+    expect(decision).toMatchObject({ accountId: 'b', because: 'ranked_first' })
+    const again = 95_000 * 0.9
+    expect(decision.move).toEqual({
+      ...{ fromAccountId: 'a', reason: 'gain', warmTokens: 95_000 },
+      shortPercent: expect.closeTo((again * 100) / (225 * 20_000)),
+      longPercent: expect.closeTo((again * 100) / (7_560 * 20_000)),
+    })
+  })
+
+  it.each([
+    ['of 5 %', 5_000],
+    ['of 40 %', 40_000],
+    ['of 95 %', 95_000],
+  ])('moves exactly where paying the warm part again costs less: %s', (_share, warmTokens) => {
+    const moves = Array.from(
+      { length: 101 },
+      (_, used) => with_(warm('a', warmTokens), [weekly('a', used * 0.97, 3.5), weekly('b', 0, 3.5)]).accountId === 'b',
+    )
+    // e^(5 × how much further ahead) against the price of the input in full: one turning point.
+    const turn = Math.log(100_000 / (100_000 - warmTokens * 0.9)) / 5
+    const first = moves.indexOf(true)
+    expect((first / 100) * 0.97).toBeGreaterThanOrEqual(turn)
+    expect(((first - 1) / 100) * 0.97).toBeLessThanOrEqual(turn)
+    expect(moves.slice(first)).not.toContain(false)
+  })
+
+  it('leaves an account near its edge, whatever the price', () => {
+    expect(with_(warm('a'), [figures('a', 96, 0), figures('b', 90, 90)])).toMatchObject({
+      accountId: 'b',
+      move: { fromAccountId: 'a', reason: 'edge' },
+    })
+  })
+
+  it('of more than the request seems to hold is not believed beyond the whole', () => {
+    const decision = with_(warm('a', 500_000), [weekly('a', 10, 3), weekly('b', 10, 3)], 10)
+    expect(decision.ranked.map(({ parts }) => parts.tokens)).toEqual([expect.closeTo(50_000), 500_000])
+  })
+
+  it('tells the tokens, what they are worth here, and the price', () => {
+    const pool = [weekly('a', 50, 3.5)]
+    expect(partsOf('a', 'cache_value', pool)).toEqual({
+      ...{ tokens: 10_000, worth: expect.closeTo(1), price: expect.closeTo(0.5) },
+    })
+    expect(with_(warm('a', 100_000), pool).ranked[0]?.parts.tokens).toBeCloseTo(10_000)
+  })
+})

@@ -1,0 +1,83 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useEffect, useRef } from 'react'
+import type { AccountChange, AccountView } from '../../../src/contract/accounts.ts'
+import { api } from '../../api.ts'
+import { t } from '../../messages/index.ts'
+import { queries } from '../../queries.ts'
+import { Choices } from '../../ui/controls.tsx'
+import { useDraft } from '../../ui/draft.ts'
+import { Field } from '../../ui/field.tsx'
+import { SaveBar } from '../../ui/save-bar.tsx'
+import { TagsField } from '../../ui/tags-field.tsx'
+import { toast } from '../../ui/toast.tsx'
+import { hasTiers } from '../routing/strategies.ts'
+
+const policies: readonly AccountView['policy'][] = ['normal', 'preserve', 'burn_first']
+
+/** What a person wants of one account: when it serves, before whom, and its tags. */
+export function Preferences({ account }: { account: AccountView }) {
+  const { accountId, displayName: name, policy, priority, tags } = account
+  const client = useQueryClient()
+  const accounts = useQuery(queries.accounts())
+  const settings = useQuery(queries.settings())
+  const draft = useDraft({ policy, priority, tags })
+  const form = useRef<HTMLFormElement>(null)
+  const save = useMutation({
+    mutationFn: (changes: AccountChange) => api.changeAccount(accountId, changes),
+    async onSuccess() {
+      await client.invalidateQueries({ queryKey: ['accounts'] })
+      draft.discard()
+      toast(t('account.useSaved', { name }))
+    },
+  })
+  const { error } = save
+  useEffect(() => {
+    if (error !== null) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  }, [error])
+  const known = [...new Set((accounts.data?.accounts ?? []).flatMap((one) => one.tags))].toSorted()
+  const isIgnored = settings.data !== undefined && !hasTiers(settings.data.strategy)
+  const send = (event: FormEvent) => {
+    event.preventDefault()
+    save.mutate(draft.changes)
+  }
+  const discard = () => {
+    draft.discard()
+    save.reset()
+  }
+  return (
+    <form ref={form} className="panel stack" aria-label={t('account.use')} noValidate onSubmit={send}>
+      {isIgnored && <p className="notice">{t('policy.ignored')}</p>}
+      <Choices
+        label={t('policy.label')}
+        value={draft.values.policy}
+        options={policies.map((value) => ({
+          value,
+          label: t(`policy.${value}`),
+          what: t(`policy.${value}.what`),
+        }))}
+        onChange={(value) => draft.set('policy', value)}
+      />
+      <Field
+        type="number"
+        name="priority"
+        label={t('account.priority')}
+        hint={t('account.priorityHint')}
+        min={-100}
+        max={100}
+        value={Number.isNaN(draft.values.priority) ? '' : draft.values.priority}
+        error={error}
+        onChange={(event) => draft.set('priority', event.target.valueAsNumber)}
+      />
+      <TagsField
+        name="tags"
+        label={t('account.tags')}
+        hint={t('account.tagsHint')}
+        tags={draft.values.tags}
+        known={known}
+        error={error}
+        onChange={(value) => draft.set('tags', value)}
+      />
+      <SaveBar draft={{ ...draft, discard }} error={error} isBusy={save.isPending} />
+    </form>
+  )
+}
