@@ -4,15 +4,19 @@ import { accountRoutes } from './admin/accounts.ts'
 import { affinityRoutes } from './admin/affinities.ts'
 import { callerOf, checkSession, isSecure } from './admin/caller.ts'
 import { eventRoutes } from './admin/events.ts'
+import { forecastRoutes } from './admin/forecast.ts'
 import { uploadRules } from './admin/import-files.ts'
 import { createLiveFeed } from './admin/live.ts'
 import { modelRoutes } from './admin/models.ts'
 import { openApiRoutes } from './admin/openapi.ts'
 import { overviewOf, overviewRoutes } from './admin/overview.ts'
 import { requestRoutes } from './admin/requests.ts'
+import { resetCreditRoutes } from './admin/reset-credits.ts'
 import { addRoutes } from './admin/route.ts'
 import { sessionRoutes } from './admin/session.ts'
 import { settingsRoutes } from './admin/settings.ts'
+import { statisticsRoutes } from './admin/statistics.ts'
+import { trendRoutes } from './admin/trend-routes.ts'
 import type { Parts } from './app-parts.ts'
 import type { GateRules } from './gate.ts'
 import { version } from './version.ts'
@@ -66,6 +70,10 @@ export async function addAdmin(
         bus.emit({ kind: 'account_removed', id })
       },
     }),
+    ...trendRoutes({ store, pool, clock }),
+    ...forecastRoutes({ store, pool, clock, settings: parts.settings }),
+    ...resetCreditRoutes({ pool, store, lists: parts.creditLists, redeemer: parts.redeemer }),
+    ...statisticsRoutes({ pool, statistics: parts.statistics, clock }),
     ...requestRoutes({ store, flush }),
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),

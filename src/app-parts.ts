@@ -3,8 +3,14 @@ import { createAccountCalls } from './accounts/account-calls.ts'
 import { type Admission, createAdmission } from './accounts/admission.ts'
 import { createAffinity } from './accounts/affinity.ts'
 import { createCatalogue } from './accounts/catalogue.ts'
+import { createCreditLists } from './accounts/credit-lists.ts'
+import { createGuardian } from './accounts/guardian.ts'
 import { createPool } from './accounts/pool.ts'
+import { createPoolRedeemer } from './accounts/pool-redemption.ts'
+import { createRedeemer } from './accounts/reset-credits.ts'
+import { createResetRule } from './accounts/reset-rule.ts'
 import { createRetryBudget } from './accounts/retry-budget.ts'
+import { createStatistics } from './accounts/statistics.ts'
 import { createTokens, TokenError } from './accounts/tokens.ts'
 import { createUsagePoll } from './accounts/usage-poll.ts'
 import { openConfiguredStore } from './app-store.ts'
@@ -14,6 +20,7 @@ import { activeBlock, statusOf } from './domain/account.ts'
 import type { LiveEvent } from './domain/live.ts'
 import { minuteMs } from './domain/quota.ts'
 import type { Settings } from './domain/settings.ts'
+import { createRollup } from './jobs/rollup.ts'
 import { createBus } from './lib/bus.ts'
 import type { Clock } from './lib/clock.ts'
 import { createRecorder } from './proxy/recorder.ts'
@@ -56,6 +63,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const retries = createRetryBudget(clock)
   const onRotated = (accountId: string) => log.info({ accountId }, 'token renewed')
   const tokens = createTokens({ store, client, clock, authBaseUrl, onRotated })
+  const guardian = createGuardian({ pool, tokens, clock, onError: onCallError })
   const ttlMs = () => settings.affinityMinutes * minuteMs
   const affinity = createAffinity({ store, clock, ttlMs, onError: onError('affinity') })
   const calls = createAccountCalls({ pool, tokens, client, upstreamBaseUrl, version })
@@ -65,6 +73,13 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     onError: (accountId, error) => (accountId === null ? onError('model lists')(error) : onCallError(accountId, error)),
   })
   const recorder = createRecorder(store, clock, onError('request log'))
+  const rollup = createRollup({ usage: store.usage, clock })
+  const creditLists = createCreditLists({ pool, calls, clock, onError: onCallError })
+  const redeemer = createRedeemer({ store, pool, calls, lists: creditLists, usagePoll, clock, onError: onCallError })
+  const redemption = { store, pool, lists: creditLists, redeemer, settings: () => settings, clock }
+  const poolRedeemer = createPoolRedeemer(redemption)
+  const applyResetRule = createResetRule(redemption)
+  const statistics = createStatistics({ pool, calls, clock, onError: onCallError })
   const signIn = createSignIn({ store, clock })
   await pool.load()
   await affinity.load()
@@ -87,6 +102,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       log,
       onError,
     },
+    ...{ guardian, rollup, creditLists, redeemer, poolRedeemer, applyResetRule, statistics },
     settings: () => settings,
     /** One change after the other: each begins with what the one before has left. */
     changeSettings(change: Partial<Settings>): Promise<Settings> {

@@ -83,6 +83,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const close = async () => {
     draining = true
     watchersStop.abort()
+    parts.guardian.stop()
     // Real time: stopping must not wait for a clock that a test moves by hand.
     const cancelDrain = systemClock.after(config.drainMs, () => {
       for (const turn of running.entries()) turn.abort(new Error('shutting_down'))

@@ -14,6 +14,7 @@ import type { RedemptionView, ResetCreditList } from '../src/contract/reset-cred
 import type { SessionList, SessionView, TotpOffer } from '../src/contract/session.ts'
 import type { SettingsView } from '../src/contract/settings.ts'
 import type { AccountStatisticsView, DashboardStatistics } from '../src/contract/statistics.ts'
+import type { WhatIfView } from '../src/contract/what-if.ts'
 import { t } from './messages/index.ts'
 
 export type FieldFault = { path: string; message: string }
@@ -86,6 +87,9 @@ export const api = {
   request: (id: string) => call<RequestView>('GET', `/api/request-logs/${encodeURIComponent(id)}`),
   models: () => call<ModelList>('GET', '/api/models'),
   settings: () => call<SettingsView>('GET', '/api/settings'),
+  /** `since` in hours ago. */
+  whatIf: (ask: { since: number; settings: Partial<SettingsView> }) =>
+    call<WhatIfView>('POST', '/api/routing/what-if', ask),
   changeSettings: (changes: Partial<SettingsView>) => call<SettingsView>('PATCH', '/api/settings', changes),
 }
 

@@ -35,6 +35,7 @@ export function figure(value: number): string {
 
 /** "0.31 %", "12 %": where the small ones matter. */
 export function share(value: number): string {
+  if (value > 0 && value < 0.01) return '< 0.01 %'
   return `${value >= 10 ? Math.round(value) : figureNumber.format(value)} %`
 }
 

@@ -1,4 +1,4 @@
-import type { Fault, ModelAccount } from '../../src/balancer/replay/upstream.ts'
+import type { Fault, ModelAccount } from '../../src/balancer/replay.ts'
 import { type Account, healthy } from '../../src/domain/account.ts'
 import { dayMs, hourMs, minuteMs, type WindowKind } from '../../src/domain/quota.ts'
 import { createRandom } from './random.ts'
@@ -21,7 +21,7 @@ const capacities: Record<string, Partial<Record<WindowKind, number>>> = {
 }
 
 const plans: Record<number, string[]> = {
-  2: ['plus', 'plus'],
+  2: ['plus', 'pro'],
   5: ['plus', 'plus', 'plus', 'pro', 'free'],
 }
 const mixed = ['plus', 'plus', 'pro', 'plus', 'team', 'plus', 'plus', 'free', 'plus', 'team']

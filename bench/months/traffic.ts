@@ -1,4 +1,4 @@
-import type { ReplayArrival } from '../../src/balancer/replay/turns.ts'
+import type { ReplayArrival } from '../../src/balancer/replay.ts'
 import { weightedTokens } from '../../src/domain/burn.ts'
 import { dayMs, hourMs, minuteMs } from '../../src/domain/quota.ts'
 import { createRandom, type Random } from './random.ts'

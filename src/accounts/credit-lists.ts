@@ -6,6 +6,7 @@ import { TransportError } from '../upstream/client.ts'
 import { readResetCredits } from '../upstream/reset-credits.ts'
 import { errorOfBody } from '../upstream/upstream-error.ts'
 import type { AccountCalls } from './account-calls.ts'
+import { inTime } from './in-time.ts'
 import type { Pool } from './pool.ts'
 import { TokenError } from './tokens.ts'
 
@@ -32,8 +33,8 @@ export type CreditListsDeps = {
 const freshMs = 5 * minuteMs
 /** After a failure the account is left alone for so long. */
 const restMs = minuteMs
-const deadlineMs = 10_000
-const maxPatienceMs = 30_000
+const deadlineMs = 8_000
+const maxPatienceMs = 8_000
 const atOnce = 6
 
 export function createCreditLists({ pool, calls, clock, onError }: CreditListsDeps): CreditLists {
@@ -98,14 +99,6 @@ export function createCreditLists({ pool, calls, clock, onError }: CreditListsDe
       restsUntilMs.delete(accountId)
     },
   }
-}
-
-/** Resolves when the work is done, or when nobody waits for it any longer. The work itself goes on. */
-function inTime(work: Promise<unknown>, patienceMs: number, clock: Clock): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(patienceMs, resolve)
-    work.then(() => resolve(), reject).finally(cancel)
-  })
 }
 
 /** @throws AppError */

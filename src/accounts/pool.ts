@@ -139,8 +139,9 @@ export function createPool(deps: PoolDeps): Pool {
     for (const row of stored) {
       const live = before.get(row.id)
       // What happened since the row was asked for is newer than the row, written or not; but for what only persons change.
-      const { policy, priority, tags } = row
-      if (live && saver.lastChange(row.id) > changesBefore) pool.set(row.id, { ...live, policy, priority, tags })
+      const { policy, priority, tags, refreshedAtMs } = row
+      const isNewer = live && saver.lastChange(row.id) > changesBefore
+      if (isNewer) pool.set(row.id, { ...live, policy, priority, tags, refreshedAtMs, health: signInOf(live, row) })
       else pool.set(row.id, revive(row, live))
     }
     saver.retain((id) => pool.has(id))
@@ -260,6 +261,13 @@ function settled(spending: Spending, guessed: number, usage: TokenUsage | null):
   const sinceMove = { ...spending.sinceMove }
   for (const kind of ['short', 'weekly', 'monthly'] as const) sinceMove[kind] = (sinceMove[kind] ?? 0) + took
   return { inFlightTokens, settledTokens: spending.settledTokens + took, sinceMove }
+}
+
+/** The live health; with the stored sign-in where there are new tokens, which another process may have imported. */
+function signInOf(live: Account, row: StoredAccount): Account['health'] {
+  if (row.refreshedAtMs === live.refreshedAtMs) return live.health
+  const { signIn, signInReason } = row.health
+  return { ...live.health, signIn, signInReason }
 }
 
 function revive(row: StoredAccount, live: Account | undefined): Account {

@@ -50,7 +50,7 @@ export function creditToUse(
 }
 
 /** Accounts on which the rule would use a credit if they held one. Needs nothing but memory. */
-export function candidates(accounts: readonly Account[], settings: RuleSettings, nowMs: number): Account[] {
+function candidates(accounts: readonly Account[], settings: RuleSettings, nowMs: number): Account[] {
   const serving = accounts.filter((account) => couldServe(account, settings, nowMs))
   if (settings.resetCreditRule === 'pool_out') {
     return serving.every((account) => isOutForLong(account, nowMs)) ? serving : []

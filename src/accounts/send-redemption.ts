@@ -10,7 +10,7 @@ type Ended = Pick<Redemption, 'outcome' | 'error' | 'windowsReset' | 'settledAtM
 type SendDeps = { calls: AccountCalls; clock: Clock; onError: (accountId: string, error: unknown) => void }
 
 const path = '/wham/rate-limit-reset-credits/consume'
-const deadlineMs = 15_000
+const deadlineMs = 12_000
 /** Refusals after which the use may be under way all the same. */
 const undecided = new Set([408, 409, 425])
 /** Refusals of what was asked for, whenever it was asked for first. */

@@ -4,13 +4,14 @@ import type { AccountStatistics } from '../domain/statistics.ts'
 import type { Clock } from '../lib/clock.ts'
 import { readProfile } from '../upstream/profile.ts'
 import type { AccountCalls } from './account-calls.ts'
+import { inTime } from './in-time.ts'
 import type { Pool } from './pool.ts'
 
 /** What the upstream says of the accounts' use over their lives, asked for when somebody looks. */
 export type Statistics = {
   /** At most a quarter of an hour old where the upstream answers, else as they were last. Null: it never told. */
   of(accountId: string): Promise<AccountStatistics | null>
-  /** Of every account, a few at a time. */
+  /** Of every account; asked for a few at a time, and not waited for without end. */
   all(): Promise<{ account: Account; statistics: AccountStatistics | null }[]>
 }
 
@@ -26,6 +27,8 @@ const freshMs = 15 * minuteMs
 const restMs = minuteMs
 const deadlineMs = 10_000
 const atOnce = 6
+/** Whoever looks at all accounts waits no longer; what is known by then has to do. */
+const patienceMs = 20_000
 
 export function createStatistics({ pool, calls, clock, onError }: StatisticsDeps): Statistics {
   const restsUntilMs = new Map<string, number>()
@@ -65,7 +68,7 @@ export function createStatistics({ pool, calls, clock, onError }: StatisticsDeps
       const lane = async () => {
         for (let account = waiting.shift(); account !== undefined; account = waiting.shift()) await update(account)
       }
-      await Promise.all(Array.from({ length: atOnce }, lane))
+      await inTime(Promise.all(Array.from({ length: atOnce }, lane)), patienceMs, clock)
       return pool.accounts().map((account) => ({ account, statistics: account.statistics }))
     },
   }

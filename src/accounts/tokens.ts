@@ -27,6 +27,8 @@ export type Tokens = {
   current(accountId: string): Promise<AccessToken>
   /** After the upstream refused the token of `version`. @throws TokenError */
   renewed(accountId: string, version: number): Promise<AccessToken>
+  /** False when the token of `version` has a successor already: what the upstream says of it is out of date. */
+  isNewest(accountId: string, version: number): boolean
   /** How the stored tokens stand, read anew. @throws TokenError */
   facts(accountId: string): Promise<TokenFacts & { version: number }>
   /** Renew ahead of time, unless the token of `version` has a successor already. @throws TokenError */
@@ -181,6 +183,7 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
     async renewAhead(id, version) {
       await once(refreshing, id, () => refresh(id, version))
     },
+    isNewest: (id, version) => (cached.get(id)?.version ?? version) <= version,
     forget: (id) => void cached.delete(id),
     forgetAll: () => cached.clear(),
   }

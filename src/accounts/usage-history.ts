@@ -4,7 +4,7 @@ import { hourOf } from '../domain/usage-hours.ts'
 import type { Store, UsageHour } from '../store/store.ts'
 
 /** Hourly rollups of one account by window, oldest first. */
-export type AccountHours = Partial<Record<WindowKind, readonly UsageHour[]>>
+type AccountHours = Partial<Record<WindowKind, readonly UsageHour[]>>
 
 /** The rollups of the last four weeks in memory: read from the store once, and from then on only what is new. */
 export type UsageHistory = {

@@ -7,19 +7,16 @@ import {
   AccountParams,
   AccountPaused,
   AccountReactivated,
-  AccountTrends,
   AccountView,
   ImportAnswer,
   ImportForm,
 } from '../contract/accounts.ts'
-import { dayMs } from '../domain/quota.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
 import { accountView, importItem } from './account-views.ts'
 import { maxImportBytes, readUpload } from './import-files.ts'
 import { type AnyRoute, route } from './route.ts'
-import { trendsOf } from './trends.ts'
 
 export type AccountsDeps = {
   store: Store
@@ -30,7 +27,6 @@ export type AccountsDeps = {
   onRemoved: (accountId: string) => void
 }
 
-const trendMs = 7 * dayMs
 const importDeadlineMs = 5 * 60_000
 
 export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
@@ -135,23 +131,6 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         deps.onRemoved(id)
         await pool.load()
         return { status: 'deleted' as const }
-      },
-    ),
-    route(
-      {
-        method: 'GET',
-        path: '/api/accounts/:id/trends',
-        access,
-        summary: 'What was left, hour by hour',
-        params,
-        answer: AccountTrends,
-      },
-      async ({ params: { id } }) => {
-        known(pool, id)
-        await pool.flush()
-        const nowMs = clock.now()
-        const sinceMs = nowMs - trendMs
-        return { accountId: id, ...trendsOf(await store.usage.hourly(id, sinceMs), sinceMs, nowMs) }
       },
     ),
   ]

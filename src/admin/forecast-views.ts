@@ -1,13 +1,18 @@
 import type { Accuracies } from '../balancer/forecast/backtest.ts'
 import type { Range } from '../balancer/forecast/range.ts'
 import type { RunsOut } from '../balancer/forecast/window.ts'
-import type { ForecastOfPool, ForecastOfWindow, Forecast as ForecastValue } from '../balancer/forecast.ts'
+import type { ForecastOfAccount, ForecastOfPool, ForecastOfWindow } from '../balancer/forecast.ts'
 import type { Forecast, PoolForecastView, WindowForecastView } from '../contract/forecast.ts'
 import { hourMs } from '../domain/quota.ts'
 import { iso } from './account-views.ts'
 
 /** A forecast as people see it. */
-export function forecastView({ pool, accounts }: ForecastValue, accuracy: Accuracies, nowMs: number): Forecast {
+export function forecastView(
+  pool: ForecastOfPool,
+  accounts: readonly ForecastOfAccount[],
+  accuracy: Accuracies,
+  nowMs: number,
+): Forecast {
   return {
     generatedAt: iso(nowMs),
     pool: poolView(pool),

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Pool } from '../accounts/pool.ts'
 import { createUsageHistory } from '../accounts/usage-history.ts'
 import type { Accuracies } from '../balancer/forecast/backtest.ts'
-import { accuracyOf, type ForecastAccount, forecastOf } from '../balancer/forecast.ts'
+import { accuracyOf, type ForecastAccount, forecastAccounts, forecastPool } from '../balancer/forecast.ts'
 import { Forecast } from '../contract/forecast.ts'
 import type { Account } from '../domain/account.ts'
 import { minuteMs, usedNow } from '../domain/quota.ts'
@@ -36,9 +36,10 @@ const keptMs = minuteMs
 
 type Kept = { key: string; untilMs: number; answer: Promise<Forecast> }
 
-export function createForecasts({ store, pool, clock, settings }: ForecastDeps): { current(): Promise<Forecast> } {
+function createForecasts({ store, pool, clock, settings }: ForecastDeps): { current(): Promise<Forecast> } {
   const history = createUsageHistory(store)
   let kept: Kept | null = null
+  /** Made anew when an hour is over, or more of the past has come to light. */
   let accuracy: { key: string; value: Accuracies } | null = null
   /** One after the other: they share the history. */
   let last: Promise<unknown> = Promise.resolve()
@@ -51,13 +52,17 @@ export function createForecasts({ store, pool, clock, settings }: ForecastDeps):
       nowMs,
     )
     const given = accounts.map((account) => forecastAccount(account, hours.get(account.id) ?? {}, nowMs))
-    const forecast = forecastOf(given, settings().planCapacities, nowMs)
-    const accuracyKey = `${hourOf(nowMs)} ${accounts.map(({ id }) => id).join()}`
+    // Streams go on in between.
+    const windows = forecastAccounts(given, nowMs)
+    await nextTurn()
+    const ofPool = forecastPool(given, settings().planCapacities, nowMs)
+    const known = given.map(({ id, rows }) => [id, ...Object.values(rows).map((ofKind) => ofKind.length)])
+    const accuracyKey = `${hourOf(nowMs)} ${known.join()}`
     if (accuracy?.key !== accuracyKey) {
       await nextTurn()
       accuracy = { key: accuracyKey, value: accuracyOf(given, nowMs) }
     }
-    return forecastView(forecast, accuracy.value, nowMs)
+    return forecastView(ofPool, windows, accuracy.value, nowMs)
   }
   return {
     current() {

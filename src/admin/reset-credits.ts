@@ -15,8 +15,6 @@ export type ResetCreditRouteDeps = { pool: Pool; store: Store; lists: CreditList
 const access = 'session'
 const params = AccountParams
 const shownRedemptions = 20
-/** A list, a redemption and a look at the usage, one after the other. */
-const deadlineMs = 60_000
 
 export function resetCreditRoutes({ pool, store, lists, redeemer }: ResetCreditRouteDeps): AnyRoute[] {
   return [
@@ -45,7 +43,6 @@ export function resetCreditRoutes({ pool, store, lists, redeemer }: ResetCreditR
         params,
         body: RedeemRequest,
         answer: RedemptionView,
-        deadlineMs,
       },
       async ({ params: { id: accountId }, body: { creditId = null, idempotencyKey = null } }) =>
         redemptionView(await redeemer.redeem({ accountId, by: 'operator', creditId, id: idempotencyKey })),

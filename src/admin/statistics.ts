@@ -11,7 +11,6 @@ import { type AnyRoute, route } from './route.ts'
 export type StatisticsRouteDeps = { pool: Pool; statistics: Statistics; clock: Clock }
 
 const access = 'session'
-const deadlineMs = 60_000
 
 export function statisticsRoutes({ pool, statistics, clock }: StatisticsRouteDeps): AnyRoute[] {
   return [
@@ -36,7 +35,6 @@ export function statisticsRoutes({ pool, statistics, clock }: StatisticsRouteDep
         access,
         summary: 'The same of all accounts, and summed for the pool',
         answer: DashboardStatistics,
-        deadlineMs,
       },
       async () => {
         const all = await statistics.all()

@@ -12,7 +12,7 @@ import {
   meanPerHour,
   type RowsByKind,
 } from './forecast/history.ts'
-import { forecastPool, type PoolForecast, type Tank } from './forecast/pool.ts'
+import { type PoolForecast, playPool, type Tank } from './forecast/pool.ts'
 import { forecastWindow, type OpenWindow, type WindowForecast } from './forecast/window.ts'
 import { creditsOf, percentPerCredit, poolWork } from './forecast/work.ts'
 
@@ -30,10 +30,10 @@ export type ForecastAccount = {
 }
 
 /** Why there is no forecast. */
-export type Unknown = 'not_serving' | 'no_history' | 'no_figures' | 'no_account'
+type Unknown = 'not_serving' | 'no_history' | 'no_figures' | 'no_account'
 
 /** How fast something is used up, per hour: in the long run, newer hours counting more, and over the last three hours. */
-export type Pace = { perHour: number | null; latestPerHour: number | null }
+type Pace = { perHour: number | null; latestPerHour: number | null }
 
 export type ForecastOfWindow = OpenWindow & {
   kind: WindowKind
@@ -54,10 +54,7 @@ export type ForecastOfPool = {
   forecast: PoolForecast | null
   unknown: Unknown | null
 }
-export type Forecast = {
-  pool: ForecastOfPool
-  accounts: { id: string; serves: boolean; windows: ForecastOfWindow[] }[]
-}
+export type ForecastOfAccount = { id: string; serves: boolean; windows: ForecastOfWindow[] }
 
 const latestHours = 3
 /** Bounds the work where there are many windows. */
@@ -65,22 +62,19 @@ const mostPaths = 200
 const fewestPaths = 60
 const mostPathsInAll = 16_000
 
-/** When each window and the pool run out, if things go on as they did. The same input gives the same answer. */
-export function forecastOf(accounts: readonly ForecastAccount[], capacities: PlanCapacities, nowMs: number): Forecast {
+/** When each window runs out, if things go on as they did. The same input gives the same answer. */
+export function forecastAccounts(accounts: readonly ForecastAccount[], nowMs: number): ForecastOfAccount[] {
   const untilMs = hourOf(nowMs)
   const windowCount = accounts.reduce((sum, { windows }) => sum + windows.length, 0)
   const paths = Math.min(mostPaths, Math.max(fewestPaths, Math.floor(mostPathsInAll / Math.max(1, windowCount))))
-  return {
-    pool: poolOf(accounts, capacities, nowMs),
-    accounts: accounts.map((account) => {
-      const unknown = hoursOut(account.rows)
-      const windows = account.windows.map((window) => {
-        const history = historyOfWindow(account, window.kind, untilMs, unknown)
-        return windowOf(window, history, account, { paths, nowMs })
-      })
-      return { id: account.id, serves: account.serves, windows }
-    }),
-  }
+  return accounts.map((account) => {
+    const unknown = hoursOut(account.rows)
+    const windows = account.windows.map((window) => {
+      const history = historyOfWindow(account, window.kind, untilMs, unknown)
+      return windowOf(window, history, account, { paths, nowMs })
+    })
+    return { id: account.id, serves: account.serves, windows }
+  })
 }
 
 /** How the forecasts of the last two weeks did. Changes with each finished hour only. */
@@ -123,7 +117,12 @@ function windowOf(
   return { ...window, kind, ...paceOf(history), forecast, unknown: forecast === null ? unknown : null }
 }
 
-function poolOf(accounts: readonly ForecastAccount[], capacities: PlanCapacities, nowMs: number): ForecastOfPool {
+/** When all accounts together run out, if things go on as they did. The same input gives the same answer. */
+export function forecastPool(
+  accounts: readonly ForecastAccount[],
+  capacities: PlanCapacities,
+  nowMs: number,
+): ForecastOfPool {
   const untilMs = hourOf(nowMs)
   const work = poolWork(accounts, capacities, untilMs)
   const serving = accounts.filter(({ serves }) => serves)
@@ -137,7 +136,7 @@ function poolOf(accounts: readonly ForecastAccount[], capacities: PlanCapacities
       }
     }),
   )
-  const forecast = forecastPool(tanks, work, nowMs)
+  const forecast = playPool(tanks, work, nowMs)
   const missing = serving.length === 0 ? 'no_account' : tanks.length === 0 ? 'no_figures' : 'no_history'
   return {
     accounts: serving.length,

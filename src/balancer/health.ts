@@ -19,6 +19,8 @@ export type Evidence =
   /** Every try on the account failed for a passing reason. */
   | { kind: 'failed'; code: string }
   | { kind: 'sign_in_lost'; as: 'reauth_required' | 'deactivated'; code: string }
+  /** It cannot be renewed any more, but the access token is still good: the account serves on until that ends. */
+  | { kind: 'sign_in_ending'; code: string }
   /** A person signed in again: there are new tokens. */
   | { kind: 'signed_in' }
   /** New usage figures are known: all windows of the account, or of one of its meters, as they stand now. */
@@ -49,7 +51,10 @@ export function next(health: Health, evidence: Evidence, nowMs: number): Health 
     case 'failed':
       return failed(health, evidence.code, nowMs)
     case 'sign_in_lost':
-      return signInLost(health, evidence.as, evidence.code)
+      return signInLost(health, evidence.as, nameOfEnd(health, evidence.code))
+    case 'sign_in_ending':
+      if (health.signIn !== 'ok' || health.signInReason === evidence.code) return health
+      return { ...health, signInReason: nameOfEnd(health, evidence.code) }
     case 'signed_in':
       return signedIn(health, nowMs)
     case 'reading':
@@ -66,6 +71,11 @@ export function next(health: Health, evidence: Evidence, nowMs: number): Health 
   }
 }
 
+/** After a restart a renewal that brought nothing looks like one that was cut off; the name that it got first says more. */
+function nameOfEnd({ signInReason }: Health, code: string): string {
+  return code === 'refresh_interrupted' ? (signInReason ?? code) : code
+}
+
 /** A closed account refuses its tokens, too: that is no reason to think that a new sign-in would help. */
 function signInLost(health: Health, as: 'reauth_required' | 'deactivated', code: string): Health {
   if (health.signIn === as && health.signInReason === code) return health
@@ -76,7 +86,8 @@ function signInLost(health: Health, as: 'reauth_required' | 'deactivated', code:
 
 /** New tokens mend the sign-in and what failed with the old ones; limits and a person's pause stand. */
 function signedIn(health: Health, nowMs: number): Health {
-  const isMended = health.signIn === 'ok' && health.failures === 0 && health.blocks.every(({ by }) => by !== 'errors')
+  const isSignedIn = health.signIn === 'ok' && health.signInReason === null
+  const isMended = isSignedIn && health.failures === 0 && health.blocks.every(({ by }) => by !== 'errors')
   if (isMended) return health
   const rested = without(health, ({ by }) => by === 'errors', nowMs)
   return { ...rested, signIn: 'ok', signInReason: null, failures: 0, fitSinceMs: Math.max(rested.fitSinceMs, nowMs) }

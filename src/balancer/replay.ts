@@ -9,6 +9,10 @@ import { createTurns, type Happening, type ReplayArrival } from './replay/turns.
 import { createModelUpstream, type Fault, type ModelAccount } from './replay/upstream.ts'
 import { createView } from './replay/view.ts'
 
+export type { ReplayReport } from './replay/tally.ts'
+export type { ReplayArrival } from './replay/turns.ts'
+export type { Fault, ModelAccount, ModelWindow } from './replay/upstream.ts'
+
 export type ReplayInput = {
   /** The accounts as the product knows them when it begins. */
   accounts: readonly Account[]

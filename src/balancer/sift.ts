@@ -36,11 +36,7 @@ export function sift(pool: readonly Account[], ask: Requirements, settings: Sett
     meter ? meteredStanding(account, meter, settings, nowMs) : standingOf(account, settings, nowMs)
   for (const account of pool) {
     const meter = account.meters.length === 0 ? null : meterFor(account.meters, ask.model)
-    const exclusion =
-      asked?.(account) ??
-      lacks(account) ??
-      (meter && meterExclusion(account, meter, nowMs)) ??
-      exclusionOf(account, nowMs, meter === null)
+    const exclusion = asked?.(account) ?? lacks(account) ?? stateOf(account, meter, nowMs)
     const crowding = exclusion ?? crowdingOf(account, settings, nowMs)
     if (crowding === null) {
       sifted.fit.push(standing(account, meter))
@@ -56,6 +52,13 @@ export function sift(pool: readonly Account[], ask: Requirements, settings: Sett
     }
   }
   return sifted
+}
+
+/** What a person must do comes before a model's own limit, and that before what keeps the account from serving for a while. */
+function stateOf(account: Account, meter: Meter | null, nowMs: number): Exclusion | null {
+  const exclusion = exclusionOf(account, nowMs, meter === null)
+  if (meter === null || (exclusion !== null && exclusion.reason !== 'blocked')) return exclusion
+  return meterExclusion(account, meter, nowMs) ?? exclusion
 }
 
 /**

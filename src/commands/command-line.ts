@@ -23,7 +23,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     complain(`codex-lb: ${unknownCommand(name)}\n\n${generalUsage()}`)
     return 2
   }
-  const { flags, operands, fault } = parse(args.slice(isNamed ? 1 : 0), command)
+  const { flags, operands, own, fault } = parse(args.slice(isNamed ? 1 : 0), command)
   if (flags.has('help')) {
     print(isNamed ? helpOf(command) : generalHelp())
     return 0
@@ -37,7 +37,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     return 2
   }
   try {
-    return await command.run({ ...surroundings, operands })
+    return await command.run({ ...surroundings, operands }, own)
   } catch (error) {
     if (error instanceof ConfigError) {
       complain(error.message)
@@ -56,19 +56,37 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
 
 /** The options and operands after the command's name; a fault is told only when no help or version was asked for. */
 function parse(args: string[], command: Command) {
-  const { tokens, positionals: operands } = parseArgs({ args, options, strict: false, tokens: true })
-  const given = tokens.filter((token) => token.kind === 'option')
-  const known = given.filter((option) => Object.hasOwn(options, option.name) && option.value === undefined)
-  const unknown = given.find((option) => !Object.hasOwn(options, option.name))
-  const withValue = given.find((option) => option.value !== undefined)
+  const ownNames = Object.entries(command.options ?? {})
+  const all: Record<string, { type: 'string' | 'boolean'; short?: string }> = { ...options }
+  for (const [name, value] of ownNames) all[name] = { type: value === '' ? 'boolean' : 'string' }
+  const { tokens, positionals: operands } = parseArgs({ args, options: all, strict: false, tokens: true })
+  const own = new Map<string, string[]>()
+  const flags = new Set<string>()
   let fault: string | null = null
-  if (unknown)
-    fault = `unknown option ${shown(unknown.rawName)}; the nearest is "--${nearest(unknown.name, Object.keys(options))}"`
-  else if (withValue) fault = `option ${shown(withValue.rawName)} takes no value`
-  else if (command.operands === '' && operands[0] !== undefined) {
-    fault = `"${command.name}" takes nothing after it, but got ${shown(operands[0])}`
-  } else if (command.operands !== '' && operands.length === 0) fault = `"${command.name}" needs ${command.operands}`
-  return { flags: new Set<string>(known.map((option) => option.name)), operands, fault }
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue
+    fault ??= faultOf(token, all, command)
+    if (Object.hasOwn(options, token.name) && token.value === undefined) flags.add(token.name)
+    else own.set(token.name, [...(own.get(token.name) ?? []), ...(token.value === undefined ? [] : [token.value])])
+  }
+  if (command.operands === '' && operands[0] !== undefined) {
+    fault ??= `"${command.name}" takes nothing after it, but got ${shown(operands[0])}`
+  } else if (command.operands !== '' && operands.length === 0) fault ??= `"${command.name}" needs ${command.operands}`
+  return { flags, operands, own, fault }
+}
+
+function faultOf(
+  { name, rawName, value }: { name: string; rawName: string; value?: string | undefined },
+  all: Record<string, { type: 'string' | 'boolean' }>,
+  command: Command,
+): string | null {
+  if (!Object.hasOwn(all, name)) {
+    return `unknown option ${shown(rawName)}; the nearest is "--${nearest(name, Object.keys(all))}"`
+  }
+  const takesValue = all[name]?.type === 'string'
+  if (!takesValue) return value === undefined ? null : `option ${shown(rawName)} takes no value`
+  const isMissing = value === undefined || value === '' || value.startsWith('--')
+  return isMissing ? `option ${shown(rawName)} needs ${command.options?.[name]}` : null
 }
 
 function unknownCommand(name: string): string {
@@ -90,7 +108,8 @@ function shown(argument: string): string {
 }
 
 function usageOf(command: Command): string {
-  return `Usage: codex-lb ${command.name} ${command.operands}`.trimEnd()
+  const given = Object.entries(command.options ?? {}).map(([name, value]) => ` [${`--${name} ${value}`.trimEnd()}]`)
+  return `Usage: codex-lb ${command.name}${given.join('')} ${command.operands}`.trimEnd()
 }
 
 function helpOf(command: Command): string {

@@ -15,11 +15,14 @@ export type Call = Surroundings & {
   operands: string[]
 }
 
+/** The command's own options that were given, each with its values in order; a switch has none. */
+export type Options = ReadonlyMap<string, readonly string[]>
+
 /** 0 fine, 1 failed, 2 bad usage, 78 bad configuration. */
 export type ExitCode = 0 | 1 | 2 | 78
 
 /** Resolves when the command is done. May throw a `ConfigError`; whatever else it throws is shown and ends with 1. */
-type Run = (call: Call) => Promise<ExitCode>
+type Run = (call: Call, options: Options) => Promise<ExitCode>
 
 export type Command = {
   name: string
@@ -27,6 +30,8 @@ export type Command = {
   summary: string
   /** What follows the command's name, as help shows it; empty when nothing may follow. */
   operands: string
+  /** Its own options by name: what follows each, as help shows it; empty for a switch. */
+  options?: Readonly<Record<string, string>>
   /** What `--help` of the command says below its usage. */
   help: string
   run: Run

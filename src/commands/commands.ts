@@ -21,6 +21,17 @@ Ends with 1 when anything was rejected; everything else is imported nevertheless
     run: async (call) => (await import('./import.ts')).importAccounts(call),
   },
   {
+    name: 'what-if',
+    summary: 'Replay the logged turns through other routing strategies',
+    operands: '',
+    options: { since: '7d', strategy: 'NAME', json: '' },
+    help: `Plays the turns of the log again, with the server's own decisions, once as the settings are and once for each
+strategy, and prints what each would have met: windows used up, turns refused, threads moved, cache kept. --since
+takes days or hours (7d, 36h; 30 days at most), --strategy may be repeated and is every strategy when left out,
+--json prints the whole answer. Nothing is changed and nothing is sent; the server may be running.`,
+    run: async (call, options) => (await import('./what-if.ts')).whatIfCommand(call, options),
+  },
+  {
     name: 'demo',
     summary: 'Look around with fake accounts and a simulated upstream',
     operands: '',

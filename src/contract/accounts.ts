@@ -133,7 +133,7 @@ export type ImportAnswer = z.infer<typeof ImportAnswer>
 
 const TrendPoint = z.object({ t: moment, v: percent })
 
-/** Remaining percent per hour over seven days; a series begins with its first sample and carries the last value over gaps. */
+/** Remaining percent; a series begins with its first sample and carries the last value over gaps. */
 export const AccountTrends = z.object({
   accountId: z.string(),
   primary: z.array(TrendPoint),

@@ -23,7 +23,7 @@ export type Custody =
 /** Whoever has begun a refresh gets this long to finish it. */
 export const refreshTakesMs = 30_000
 /** A token this near its end is not sent any more. */
-export const nearEndMs = 30_000
+const nearEndMs = 30_000
 
 /** Refresh tokens that are much older are refused. Where the access token names no end, nothing warns earlier. */
 const oldestMs = 8 * dayMs

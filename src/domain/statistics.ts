@@ -43,17 +43,19 @@ export function poolStatistics(all: readonly AccountStatistics[], nowMs: number)
   // A day that has only begun does not break a streak.
   const current = last !== undefined && last.end >= today - 1 ? last.length : 0
   const recent = all.filter(({ readAtMs }) => readAtMs > nowMs - dayMs)
+  const currentStreakDays = largest([
+    ...recent.flatMap((one) => one.currentStreakDays ?? []),
+    ...(days.length === 0 ? [] : [current]),
+  ])
   return {
     lifetimeTokens: sum(ofAll(({ lifetimeTokens }) => lifetimeTokens)),
     peakDailyTokens: largest([...ofAll((one) => one.peakDailyTokens), ...days.map(({ tokens }) => tokens)]),
     longestTurnSeconds: largest(ofAll((one) => one.longestTurnSeconds)),
-    currentStreakDays: largest([
-      ...recent.flatMap((one) => one.currentStreakDays ?? []),
-      ...(days.length === 0 ? [] : [current]),
-    ]),
+    currentStreakDays,
     longestStreakDays: largest([
       ...ofAll((one) => one.longestStreakDays),
-      ...(days.length === 0 ? [] : [0, ...runs.map(({ length }) => length)]),
+      ...runs.map(({ length }) => length),
+      ...(currentStreakDays === null ? [] : [currentStreakDays]),
     ]),
     days,
     countedAtMs: smallest(ofAll(({ countedAtMs }) => countedAtMs)),

@@ -47,7 +47,7 @@ export async function tryAccount(
     const startedAtMs = deps.clock.now()
     const token = await tokenFor(accountId, refused, deps)
     if ('verdict' in token) return note(turn, accountId, { head: null, verdict: token.verdict }, startedAtMs, deps)
-    const sent = await sendOnce(turn, accountId, token, keepTurnState, deps)
+    const sent = upToDate(await sendOnce(turn, accountId, token, keepTurnState, deps), accountId, token, deps)
     const tried = note(turn, accountId, sent, startedAtMs, deps)
     const { kind } = tried.verdict
     if (kind === 'unauthorized' && refused === null) {
@@ -109,6 +109,13 @@ async function sendOnce(
     if (failure.kind === 'aborted') turn.signal.throwIfAborted()
     return { head: null, verdict: verdictOfBreak(failure) }
   }
+}
+
+/** A lost sign-in that is told of a token which was replaced meanwhile says nothing of the new one. */
+function upToDate(tried: Tried, accountId: string, { version }: AccessToken, { tokens }: AttemptDeps): Tried {
+  const { verdict } = tried
+  if (verdict.kind !== 'sign_in_lost' || tokens.isNewest(accountId, version)) return tried
+  return { head: tried.head, verdict: { kind: 'unauthorized', error: verdict.error } } as Tried
 }
 
 /** Judge what has come so far. Pure but for the error's reset times, which count from now. */

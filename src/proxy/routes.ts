@@ -3,11 +3,11 @@ import type { Catalogue } from '../accounts/catalogue.ts'
 import { AppError } from '../errors.ts'
 import { maxBodyBytes } from './body.ts'
 import { addModelRoutes } from './models.ts'
-import { poolUsage } from './pool-usage.ts'
 import { type ServeDeps, serveTurn } from './serve.ts'
+import { addSideCalls, type SideCallDeps } from './side-calls.ts'
 import { surfaces, webSocketPaths } from './surfaces.ts'
 
-export type ProxyDeps = ServeDeps & { catalogue: Catalogue }
+export type ProxyDeps = ServeDeps & SideCallDeps & { catalogue: Catalogue }
 
 /** Puts every client-facing route on the server. */
 export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
@@ -31,7 +31,5 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
     })
   }
   addModelRoutes(app, deps.catalogue)
-  app.get('/api/codex/usage', { config: { access: 'local' } }, async () =>
-    poolUsage(deps.pool.accounts(), deps.clock.now()),
-  )
+  addSideCalls(app, deps)
 }

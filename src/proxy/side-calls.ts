@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { decodeJwt, identityOf } from '../accounts/claims.ts'
 import type { CreditLists } from '../accounts/credit-lists.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { PoolRedeemer, PoolRedemption } from '../accounts/pool-redemption.ts'
@@ -20,8 +21,6 @@ export type SideCallDeps = {
 
 /** Where clients look, by the form of their `chatgpt_base_url`: with `/backend-api`, or without (source). */
 const bases = ['/backend-api/wham', '/api/codex']
-/** A redemption lists, asks and looks again, one after the other. */
-const redeemDeadlineMs = 60_000
 /** A status line waits no longer for the accounts' lists; what is known by then has to do. */
 const patienceMs = 3_000
 
@@ -39,7 +38,8 @@ export function addSideCalls(app: FastifyInstance, deps: SideCallDeps): void {
       const held = await creditLists.ofPool({ patienceMs })
       const count = [...held.values()].reduce((sum, { availableCount }) => sum + availableCount, 0)
       const usage = poolUsage(pool.accounts(), clock.now(), held.size === 0 ? null : count)
-      return { account_id: accountIdOf(request), ...usage }
+      const { accountId, userId } = callerOf(request)
+      return { user_id: userId, account_id: accountId, ...usage }
     })
     app.get(`${base}/rate-limit-reset-credits`, local, async () => {
       const held = [...(await creditLists.ofPool({ patienceMs })).values()]
@@ -48,20 +48,16 @@ export function addSideCalls(app: FastifyInstance, deps: SideCallDeps): void {
         available_count: held.reduce((sum, { availableCount }) => sum + availableCount, 0),
       }
     })
-    app.post(
-      `${base}/rate-limit-reset-credits/consume`,
-      { ...local, handlerTimeout: redeemDeadlineMs },
-      async (request) => {
-        const { redeem_request_id: id, credit_id: creditId } = ConsumeRequest.parse(request.body)
-        return redeemedAnswer(await poolRedeemer.redeem({ id, creditId: creditId ?? null }))
-      },
-    )
+    app.post(`${base}/rate-limit-reset-credits/consume`, local, async (request) => {
+      const { redeem_request_id: id, credit_id: creditId } = ConsumeRequest.parse(request.body)
+      return redeemedAnswer(await poolRedeemer.redeem({ id, creditId: creditId ?? null }))
+    })
     app.get(`${base}/profiles/me`, local, async () => {
       const told = (await statistics.all()).flatMap((one) => one.statistics ?? [])
       return profileAnswer(poolStatistics(told, clock.now()))
     })
     app.get(`${base}/accounts/check`, local, async (request) =>
-      checkAnswer(accountIdOf(request), highestPlan(pool.accounts()), ownOrigin(request)),
+      checkAnswer(callerOf(request), highestPlan(pool.accounts()), ownOrigin(request)),
     )
   }
 }
@@ -69,10 +65,19 @@ export function addSideCalls(app: FastifyInstance, deps: SideCallDeps): void {
 /** Stands for the pool where a client names no account of its own. */
 const poolId = '00000000-0000-4000-8000-0000636c6200'
 
-/** The account that the client believes to be: Codex looks for itself in our answers. */
-function accountIdOf({ headers }: FastifyRequest): string {
+type Caller = { accountId: string; userId: string | null }
+
+/**
+ * Who the client believes to be, as it says itself: Codex looks for itself in our answers, and 0.169.0 takes the word
+ * that there is room only from an answer with its own user and account.
+ */
+function callerOf({ headers }: FastifyRequest): Caller {
   const given = headers['chatgpt-account-id']
-  return typeof given === 'string' && given !== '' ? given.slice(0, 200) : poolId
+  const claims = decodeJwt(/^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '')
+  return {
+    accountId: typeof given === 'string' && given !== '' ? given.slice(0, 200) : poolId,
+    userId: claims && identityOf([claims]).seat,
+  }
 }
 
 /** Where the client has found us, as an https origin. */
@@ -86,12 +91,12 @@ function ownOrigin({ headers }: FastifyRequest): string {
  * it when `chatgpt_base_url` has the origin of `base_url`. With the upstream's own origin such turns would go past the
  * pool unseen. Ours keeps them: behind https they arrive, without it they fail in plain sight.
  */
-function checkAnswer(id: string, plan: string, origin: string): object {
+function checkAnswer({ accountId: id, userId }: Caller, plan: string, origin: string): object {
   return {
     accounts: [
       {
         id,
-        account_user_id: `pool__${id}`,
+        account_user_id: `${userId ?? 'pool'}__${id}`,
         structure: 'personal',
         plan_type: plan,
         name: null,

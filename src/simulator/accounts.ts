@@ -52,7 +52,7 @@ type SimulatedMeterOptions = {
   resetsInSeconds?: number
 }
 
-export type SimulatedMeter = { name: string; feature: string; windows: UsageWindow[] }
+type SimulatedMeter = { name: string; feature: string; windows: UsageWindow[] }
 
 export type SimulatedCredit = {
   readonly id: string
@@ -62,7 +62,7 @@ export type SimulatedCredit = {
 }
 
 /** Figures as the profile has them; `days` by date, YYYY-MM-DD. */
-export type SimulatedStatistics = {
+type SimulatedStatistics = {
   lifetimeTokens?: number | null
   peakDailyTokens?: number | null
   longestTurnSeconds?: number | null

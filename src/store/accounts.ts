@@ -9,7 +9,7 @@ import type { Figures, Store } from './store.ts'
 import type { Db, Unit } from './unit.ts'
 
 export function createAccounts(t: Tables, unit: Unit, vault: Vault): Store['accounts'] {
-  const { accounts, affinities, counters, credentials, owners, usageSamples } = t
+  const { accounts, affinities, counters, credentials, owners, redemptions, usageHours, usageSamples } = t
 
   /**
    * Moves the number that tells everybody to read the accounts again. Always the first statement of its unit: on
@@ -83,6 +83,8 @@ export function createAccounts(t: Tables, unit: Unit, vault: Vault): Store['acco
         await tx.delete(affinities).where(eq(affinities.accountId, id))
         await tx.delete(owners).where(eq(owners.accountId, id))
         await tx.delete(usageSamples).where(eq(usageSamples.accountId, id))
+        await tx.delete(usageHours).where(eq(usageHours.accountId, id))
+        await tx.delete(redemptions).where(eq(redemptions.accountId, id))
         const gone = await tx.delete(accounts).where(eq(accounts.id, id)).returning({ id: accounts.id })
         return gone.length > 0
       }

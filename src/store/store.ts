@@ -6,6 +6,7 @@ import type { Outcome, OwnedObject, RequestRecord } from '../domain/request.ts'
 import type { Session } from '../domain/session.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
+import type { HourOfUse } from '../domain/usage-hours.ts'
 import type { Secret } from '../lib/secrets.ts'
 
 /** The tokens of one account. `version` grows with each rotation; `refreshStartedAtMs` is set while a refresh is under way. */
@@ -89,19 +90,7 @@ export type UsageSample = {
   source: ReadingSource
 }
 
-/** What one hour showed of one window. Percentages 0 to 100; `burnedPercent` is what was used up within it, resets left out. */
-export type UsageHour = {
-  accountId: string
-  kind: WindowKind
-  /** The hour's start. */
-  atMs: number
-  lastPercent: number
-  minPercent: number
-  maxPercent: number
-  burnedPercent: number
-  resetAtMs: number | null
-  samples: number
-}
+export type UsageHour = HourOfUse
 
 /** What the account's figures are at one moment. */
 export type Figures = Pick<StoredAccount, 'windows' | 'meters' | 'credits' | 'limitReached' | 'burn'>
@@ -162,8 +151,8 @@ export type Store = {
     add(samples: readonly UsageSample[]): Promise<void>
     /** Samples since a time, oldest first, at most one per window and hour (the last of the hour). */
     hourly(accountId: string, sinceMs: number): Promise<UsageSample[]>
-    /** All samples since a time, oldest first; of one account, or of all. */
-    since(sinceMs: number, accountId?: string): Promise<UsageSample[]>
+    /** All samples since a time, and before another, oldest first; of one account, or of all. */
+    since(sinceMs: number, accountId?: string, untilMs?: number): Promise<UsageSample[]>
     /** Hourly rollups since a time, oldest first; of one account, or of all. */
     hours(sinceMs: number, accountId?: string): Promise<UsageHour[]>
     /** Puts rollups in place of those of the same hour. */

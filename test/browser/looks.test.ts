@@ -27,7 +27,7 @@ describeInBrowser('every page of the demo', (visit) => {
       ['requests', '/requests', 'Requests'],
       ['request', `/requests/${items[0].id}`, 'What happened'],
       ['connect', '/connect', 'Configure'],
-      ['settings-routing', '/settings/routing', 'Routing'],
+      ['settings-routing', '/settings/routing', 'Strategy'],
       ['settings-security', '/settings/security', 'Password'],
       ['settings-appearance', '/settings/appearance', 'Theme'],
       ['missing', '/nothing-here', 'There is no such page.'],

@@ -79,6 +79,51 @@ describeInBrowser('requests', (visit) => {
     expect(page.url()).toBe(`${rig.url}/requests`)
   })
 
+  it('show that a thread moved, why, and what that cost', async () => {
+    const turn = turnBody('hello '.repeat(400), { prompt_cache_key: 'a-thread' })
+    expect((await ask(rig, turn)).status).toBe(200)
+    rig.simulator.script(a, { kind: 'usage_limit' })
+    expect((await ask(rig, turn)).status).toBe(200)
+    const page = await visit(`${rig.url}/requests`)
+    await rows(page).first().getByText('ranked first, moved').waitFor()
+    await rows(page).first().getByRole('link').click()
+    const detail = page.getByRole('dialog', { name: 'Request' })
+    await detail.getByText(`The thread left ${a}`).waitFor()
+    await detail.getByText(/^Why: it was (blocked|tried before)\.$/).waitFor()
+    await detail.getByText(/^Price: [\d.K]+ tokens of the conversation were cached there/).waitFor()
+    const refused = detail.getByText(`${a} did not serve: 429 usage_limit_reached → a limit was reached`)
+    expect(await refused.textContent()).toMatch(/concerns the account · took .+s$/)
+    const ranked = detail.getByRole('list', { name: 'Ranked' }).getByRole('listitem')
+    expect(await ranked.first().textContent()).toMatch(/has room.*5-hour quota 40 % used/)
+    expect(await flawsOf(page)).toEqual([])
+    await picture(page, 'request-move')
+  })
+
+  it('of earlier releases show what they kept', async () => {
+    await ask(rig)
+    const page = await visit(`${rig.url}/requests`)
+    await page.route('**/api/request-logs/*', async (route) => {
+      const answer = await route.fetch()
+      const { waitedMs: _waited, affinityKey: _key, decision, attempts, ...kept } = await answer.json()
+      const { because, ranked, excluded, accountId } = decision
+      const old = {
+        ...kept,
+        ...{ waitedMs: null, affinityKey: null },
+        attempts: attempts.map((attempt: object) => ({ ...attempt, scope: null, tookMs: null })),
+        decision: {
+          ...{ because, accountId, excluded, strategy: 'least_used' },
+          ranked: ranked.map(({ parts: _parts, ...row }: { parts: object }) => row),
+        },
+      }
+      await route.fulfill({ response: answer, json: old })
+    })
+    await rows(page).first().getByRole('link').click()
+    const detail = page.getByRole('dialog', { name: 'Request' })
+    await detail.getByText(`Chosen: ${a}, ranked first. Rule: Most room first.`).waitFor()
+    expect(await detail.getByRole('list', { name: 'Ranked' }).getByRole('listitem').count()).toBe(3)
+    expect(await detail.getByText('took').count()).toBe(0)
+  })
+
   it('can be filtered, and the address keeps the filters', async () => {
     rig.simulator.script(a, { kind: 'invalid_request' })
     await ask(rig)
@@ -132,7 +177,7 @@ describeInBrowser('requests', (visit) => {
     await page.getByText('Saved', { exact: true }).waitFor()
     await ask(rig)
     const [newest] = await rig.requests()
-    expect(newest?.decision.strategy).toBe('least_used')
+    expect(newest?.decision.strategy).toBe('usage_weighted')
     expect(newest?.accountId).toBe((await rig.account('c@example.com')).accountId)
     await page.reload()
     expect(await page.getByRole('radio', { name: 'Most room first' }).isChecked()).toBe(true)

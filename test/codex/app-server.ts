@@ -5,7 +5,7 @@ import type { Codex } from './codex.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
 type Json = any
-export type RpcAnswer = { result?: Json; error?: { code: number; message: string } }
+type RpcAnswer = { result?: Json; error?: { code: number; message: string } }
 
 /** A running `codex app-server`, as an editor's extension uses it. */
 export type AppServer = {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { SimulatedAccountOptions } from '../../src/simulator/accounts.ts'
 import type { RecordedRequest } from '../../src/simulator/http.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/upstream.ts'
 
@@ -40,9 +41,10 @@ type LogItem = {
   errorCode: string | null
 }
 
-export async function startProduct(): Promise<Product> {
+/** `given`, by e-mail, says more of an account than that it has plan plus. */
+export async function startProduct(given: Record<string, Partial<SimulatedAccountOptions>> = {}): Promise<Product> {
   const simulator = await startSimulator({
-    accounts: [...poolEmails, visitorEmail].map((email) => ({ email, plan: 'plus' })),
+    accounts: [...poolEmails, visitorEmail].map((email) => ({ email, plan: 'plus', ...given[email] })),
   })
   const dataDir = await mkdtemp(join(tmpdir(), 'codex-lb-product-'))
   const child = serve(dataDir, simulator)

@@ -65,7 +65,16 @@ describe('with a password set', { timeout: 30_000 }, () => {
       'POST /api/dashboard-auth/totp/verify',
     ])
     const local = open.filter(({ access }) => access === 'local').map(({ url }) => url)
-    expect(new Set(local)).toEqual(new Set(['/api/codex/usage', '/api/*']))
+    expect(new Set(local)).toEqual(
+      new Set([
+        '/api/codex/usage',
+        '/api/codex/accounts/check',
+        '/api/codex/profiles/me',
+        '/api/codex/rate-limit-reset-credits',
+        '/api/codex/rate-limit-reset-credits/consume',
+        '/api/*',
+      ]),
+    )
     expect(guarded().length).toBeGreaterThan(20)
   })
 

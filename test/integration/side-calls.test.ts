@@ -85,7 +85,7 @@ describe.each(bases)('a client that asks under %s', (base) => {
       profile: { username: 'codex-lb', display_name: 'codex-lb', profile_picture_url: null },
       stats: {
         ...{ lifetime_tokens: 1_005, peak_daily_tokens: 100, longest_running_turn_sec: null },
-        ...{ current_streak_days: 2, longest_streak_days: 1 },
+        ...{ current_streak_days: 2, longest_streak_days: 2 },
         daily_usage_buckets: [{ start_date: '2026-11-18', tokens: 100 }],
       },
       metadata: { stats_as_of: expect.any(String) },
@@ -106,6 +106,19 @@ describe.each(bases)('a client that asks under %s', (base) => {
     const [first, second] = [await get(`${base}/accounts/check`, {}), await get(`${base}/accounts/check`, {})]
     expect(first.body.default_account_id).toMatch(/^[0-9a-f-]{36}$/)
     expect(second.body).toEqual(first.body)
+  })
+})
+
+describe('a client with a ChatGPT sign-in of its own', () => {
+  it('is called by its own name, which it takes for a sign that the answer is meant for it', async () => {
+    await start()
+    const claims = { 'https://api.openai.com/auth': { chatgpt_user_id: 'user-7' } }
+    const payload = Buffer.from(JSON.stringify(claims)).toString('base64url')
+    const headers = { ...own, authorization: `Bearer e30.${payload}.x` }
+    expect((await get('/backend-api/wham/usage', headers)).body.user_id).toBe('user-7')
+    expect((await get('/backend-api/wham/usage')).body.user_id).toBeNull()
+    const { accounts: found } = (await get('/backend-api/wham/accounts/check', headers)).body
+    expect(found[0].account_user_id).toBe(`user-7__${own['chatgpt-account-id']}`)
   })
 })
 

@@ -13,6 +13,7 @@ const mayImport: Record<string, readonly string[]> = {
   balancer: ['domain'],
   store: ['domain', 'lib', 'errors.ts'],
   upstream: ['domain', 'lib', 'errors.ts'],
+  translate: ['domain', 'lib', 'errors.ts'],
   auth: ['domain', 'lib', 'store', 'errors.ts'],
   accounts: ['domain', 'balancer', 'store', 'upstream', 'lib', 'errors.ts'],
   proxy: ['domain', 'balancer', 'accounts', 'upstream', 'store', 'lib', 'errors.ts'],

@@ -53,7 +53,7 @@ export function Bars({ label, bars, words = requests }: BarsProps) {
                 <rect className="bar" {...bar(step, plot - scale(count), scale(count - failed))} />
                 <rect className="bar-bad" {...bar(step, plot - scale(failed), scale(failed))} />
                 {(bars.length - 1 - index) % labelEvery === 0 && index * step > 4 && (
-                  <text x={step / 2} y={height - 4} textAnchor="middle">
+                  <text {...labelPlace(step, index === bars.length - 1)} y={height - 4}>
                     {words.time(at)}
                   </text>
                 )}
@@ -82,6 +82,13 @@ export function Bars({ label, bars, words = requests }: BarsProps) {
       </details>
     </div>
   )
+}
+
+/** Under the middle of its bar; the last label would stand out at the side where bars are narrow. */
+function labelPlace(step: number, isLast: boolean) {
+  return isLast && step < 40
+    ? ({ x: step, textAnchor: 'end' } as const)
+    : ({ x: step / 2, textAnchor: 'middle' } as const)
 }
 
 function bar(step: number, y: number, height: number) {

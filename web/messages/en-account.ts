@@ -70,7 +70,7 @@ export const enAccount = {
   'credits.what': 'A reset credit starts the running windows of this account anew, once.',
   'credits.none': 'This account has no reset credit.',
   'credits.available': { one: '{count} can be used.', other: '{count} can be used.' },
-  'credits.table': 'Reset credits',
+  'credits.table': 'Reset credits, one by one',
   'credits.credit': 'Credit',
   'credits.status': 'Status',
   'credits.granted': 'Granted',

@@ -36,4 +36,27 @@ export const enForecast = {
   'overview.panic':
     'Nearly all accounts rest after failures. Their rests are not heeded now, so that the few that are left do not break down too.',
   'overview.waiting': { one: '{count} waiting', other: '{count} waiting' },
+
+  'whatIf.title': 'What if',
+  'whatIf.table': 'What each strategy would have met',
+  'whatIf.what':
+    'Replays the turns of the log through every strategy, with the same rules that decide for real. Nothing is changed by it.',
+  'whatIf.span': 'Turns of',
+  'whatIf.span.24': 'Last 24 hours',
+  'whatIf.span.168': 'Last 7 days',
+  'whatIf.span.672': 'Last 28 days',
+  'whatIf.run': 'Replay',
+  'whatIf.running': 'Replaying…',
+  'whatIf.edited': 'With what is not saved yet.',
+  'whatIf.none': 'No turn was logged in that time.',
+  'whatIf.replayed': { one: '{turns} turn since {since}.', other: '{turns} turns since {since}.' },
+  'whatIf.strategy': 'Strategy',
+  'whatIf.current': 'as it is',
+  'whatIf.refused': 'Refused',
+  'whatIf.waited': 'Waited',
+  'whatIf.windowsHit': 'Windows used up',
+  'whatIf.switches': 'Moves of threads',
+  'whatIf.cached': 'Cached',
+  'whatIf.paidAgain': 'Tokens paid again',
+  'whatIf.assumptions': 'What this takes for granted',
 } as const

@@ -79,8 +79,9 @@ export const enRequest = {
   'part.noPlace': 'not in your order',
 
   'excluded.paused': 'paused',
-  'excluded.reauth_required': 'must sign in again {code}',
-  'excluded.deactivated': 'closed by ChatGPT {code}',
+  'excluded.reauth_required': 'must sign in again',
+  'excluded.deactivated': 'closed by ChatGPT',
+  'excluded.withCode': '{text} ({code})',
   'excluded.model_unavailable': 'does not offer {model}',
   'excluded.not_owner': 'what the request names lives on {owner}',
   'excluded.not_selected': 'is not the one account that serves',

@@ -22,6 +22,7 @@ export const enRouting = {
   'strategy.single_account': 'One account only',
   'strategy.single_account.what': 'The account that you choose serves everything. When it is out, nobody serves.',
 
+  'settings.strategyTitle': 'Strategy',
   'settings.strategy': 'Which account serves',
   'settings.relativePower': 'How strongly more room is preferred',
   'settings.relativePowerHint': '0 to 10. At 0 chance alone decides; 2 is usual.',

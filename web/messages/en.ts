@@ -208,6 +208,7 @@ export const en = {
   'column.tokens': 'Tokens',
   'column.cost': 'Cost',
   'column.status': 'Status',
+  'column.action': 'Action',
   'column.requests': 'Requests',
   'column.failed': 'Failed',
   'tokens.full': '{input} in ({cached} cached), {output} out',

@@ -7,7 +7,7 @@ import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
 import { Preferences } from '../parts/account/preferences.tsx'
 import { ResetCredits } from '../parts/account/reset-credits.tsx'
-import { StatisticsPanel } from '../parts/account/statistics.tsx'
+import { isSilent, StatisticsPanel } from '../parts/account/statistics.tsx'
 import { StatusFacts } from '../parts/account/status-facts.tsx'
 import { Threads } from '../parts/account/threads.tsx'
 import { AccountActions } from '../parts/account-actions.tsx'
@@ -51,7 +51,7 @@ function OneAccount({ account }: { account: AccountView }) {
       }
       actions={<AccountActions account={account} onDeleted={() => navigate({ to: '/accounts' })} />}
     >
-      {account.advice !== null && <Advice advice={account.advice} />}
+      {account.advice !== null && <Advice advice={account.advice} said={standing.why} />}
       <Section title={t('account.windows')}>
         <div className="panel stack">
           <Windows windows={account.windows} nowMs={nowMs} />
@@ -60,9 +60,21 @@ function OneAccount({ account }: { account: AccountView }) {
         </div>
       </Section>
       <div className="columns">
-        <Section title={t('account.status')}>
-          <StatusFacts account={account} nowMs={nowMs} />
-        </Section>
+        <div className="stack roomy">
+          <Section title={t('account.status')}>
+            <StatusFacts account={account} nowMs={nowMs} />
+          </Section>
+          <Section
+            title={t('account.facts')}
+            aside={
+              <Link to="/requests" search={{ account: account.accountId }}>
+                {t('account.requests')}
+              </Link>
+            }
+          >
+            <Details account={account} nowMs={nowMs} />
+          </Section>
+        </div>
         <Section title={t('account.use')}>
           <Preferences account={account} />
         </Section>
@@ -78,16 +90,6 @@ function OneAccount({ account }: { account: AccountView }) {
       </Section>
       <Section title={t('statistics.title')}>
         <Statistics accountId={account.accountId} nowMs={nowMs} />
-      </Section>
-      <Section
-        title={t('account.facts')}
-        aside={
-          <Link to="/requests" search={{ account: account.accountId }}>
-            {t('account.requests')}
-          </Link>
-        }
-      >
-        <Details account={account} nowMs={nowMs} />
       </Section>
     </Page>
   )
@@ -121,11 +123,11 @@ function Trends({ account }: { account: AccountView }) {
   )
 }
 
-/** What happened to the sign-in, and what mends it. */
-function Advice({ advice: { cause, fix } }: { advice: NonNullable<AccountView['advice']> }) {
+/** What happened to the sign-in, unless the status has said so, and what mends it. */
+function Advice({ advice: { cause, fix }, said }: { advice: NonNullable<AccountView['advice']>; said: string }) {
   return (
     <section className="notice bad" aria-label={t('advice.title')}>
-      <p>{cause}</p>
+      {cause !== said && <p>{cause}</p>}
       <p>
         <strong>{fix}</strong>
       </p>
@@ -160,7 +162,7 @@ function Statistics({ accountId, nowMs }: { accountId: string; nowMs: number }) 
   return (
     <Loaded query={statistics} what={t('what.statistics')}>
       {(data) =>
-        data.readAt === null ? (
+        data.readAt === null || isSilent(data) ? (
           <Empty>{t('statistics.none')}</Empty>
         ) : (
           <StatisticsPanel statistics={data} nowMs={nowMs} />

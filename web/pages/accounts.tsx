@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { AccountView } from '../../src/contract/accounts.ts'
 import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
-import { StatisticsPanel } from '../parts/account/statistics.tsx'
+import { isSilent, StatisticsPanel } from '../parts/account/statistics.tsx'
 import { AccountList } from '../parts/account-list.tsx'
 import { AddAccounts } from '../parts/add-accounts.tsx'
 import { serveSentence } from '../parts/standing.ts'
@@ -41,7 +41,7 @@ function PoolStatistics() {
     <Section title={t('statistics.pool')} aside={aside}>
       <Loaded query={statistics} what={t('what.statistics')}>
         {(data) =>
-          data.pool.accounts === 0 ? (
+          data.pool.accounts === 0 || isSilent(data.pool) ? (
             <Empty>{t('statistics.poolNone')}</Empty>
           ) : (
             <StatisticsPanel statistics={data.pool} nowMs={nowMs} />

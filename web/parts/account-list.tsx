@@ -4,10 +4,10 @@ import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
 import { StatusWord } from '../ui/status.tsx'
 import { AccountActions } from './account-actions.tsx'
-import { planName, standingOf, wishesOf } from './standing.ts'
+import { needsPerson, planName, standingOf, wishesOf } from './standing.ts'
 import { Windows } from './windows.tsx'
 
-/** Accounts: who, how it stands, what is left. As a strip it shows how much runs instead of what can be done. */
+/** Accounts: who, how it stands, what is left, or what a person has to do. As a strip it shows how much runs instead of what can be done. */
 export function AccountList({ accounts, isStrip = false }: { accounts: readonly AccountView[]; isStrip?: boolean }) {
   const nowMs = useNow()
   return (
@@ -44,9 +44,12 @@ function AccountRow({ account, nowMs, isStrip }: { account: AccountView; nowMs: 
       <div>
         <StatusWord word={standing.label} tone={standing.tone} icon={standing.icon} />
         <p className="small">{standing.why}</p>
-        {standing.fix !== null && !isStrip && <p className="small">{standing.fix}</p>}
       </div>
-      <Windows windows={account.windows} nowMs={nowMs} />
+      {needsPerson(account) && standing.fix !== null ? (
+        <p className="small fix">{standing.fix}</p>
+      ) : (
+        <Windows windows={account.windows} nowMs={nowMs} />
+      )}
       {isStrip ? (
         <p className="small number actions">{inFlight > 0 && t('account.running', { count: inFlight })}</p>
       ) : (

@@ -163,9 +163,10 @@ export function exclusionText(exclusion: Exclusion, nameOf: (id: string | null) 
   const time = untilMs == null ? null : when(new Date(untilMs).toISOString(), nowMs)
   switch (reason) {
     case 'reauth_required':
-      return t('excluded.reauth_required', { code: code ?? '' })
-    case 'deactivated':
-      return t('excluded.deactivated', { code: code ?? '' })
+    case 'deactivated': {
+      const text = t(`excluded.${reason}`)
+      return code == null ? text : t('excluded.withCode', { text, code })
+    }
     case 'model_unavailable':
       return t('excluded.model_unavailable', { model })
     case 'not_owner':

@@ -81,11 +81,7 @@ function RankedRow({ row, place, atMs, nameOf }: { row: Ranked; place: number; a
       <span>
         {nameOf(accountId)}{' '}
         <span className="small">{`${edgeText(edge)} · ${t('account.running', { count: inFlight })}`}</span>
-        {partsText(parts, atMs).map((part) => (
-          <span className="small part" key={part}>
-            {part}
-          </span>
-        ))}
+        <span className="small part">{partsText(parts, atMs).join(' · ')}</span>
       </span>
     </li>
   )

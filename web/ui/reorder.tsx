@@ -1,7 +1,7 @@
 import { type PointerEvent, type ReactNode, useRef, useState } from 'react'
 import { t } from '../messages/index.ts'
 
-export type Place = { id: string; name: string; note?: ReactNode }
+type Place = { id: string; name: string; note?: ReactNode }
 type Drag = { from: number; to: number; offset: number }
 type Geometry = { startY: number; middles: number[]; height: number }
 
@@ -38,19 +38,27 @@ export function Reorder({ label, places, onChange }: ReorderProps) {
     event.currentTarget.setPointerCapture(event.pointerId)
     setDrag({ from, to: from, offset: 0 })
   }
-  const follow = (event: PointerEvent) => {
-    if (drag === null || geometry.current === null) return
+  /** Where the dragged entry is; from the event itself, which may come before the last one was drawn. */
+  const dragged = (from: number, pageY: number): Drag => {
+    const { startY, middles } = geometry.current ?? { startY: pageY, middles: [] }
+    const offset = pageY - startY
+    const middle = (middles[from] ?? 0) + offset
+    return { from, offset, to: middles.filter((other, index) => index !== from && other < middle).length }
+  }
+  const follow = (event: PointerEvent, from: number) => {
+    if (geometry.current === null) return
     if (event.clientY < edge) scrollBy(0, -scrollStep)
     else if (event.clientY > innerHeight - edge) scrollBy(0, scrollStep)
-    const { startY, middles } = geometry.current
-    const offset = event.pageY - startY
-    const middle = (middles[drag.from] ?? 0) + offset
-    const to = middles.filter((other, index) => index !== drag.from && other < middle).length
-    setDrag({ ...drag, offset, to })
+    setDrag(dragged(from, event.pageY))
   }
   const end = () => {
-    if (drag !== null) move(drag.from, drag.to)
+    geometry.current = null
     setDrag(null)
+  }
+  const drop = (event: PointerEvent, from: number) => {
+    if (geometry.current === null) return
+    move(from, dragged(from, event.pageY).to)
+    end()
   }
   return (
     <div className="reorder">
@@ -67,9 +75,9 @@ export function Reorder({ label, places, onChange }: ReorderProps) {
               aria-hidden="true"
               title={t('reorder.drag')}
               onPointerDown={(event) => start(event, index)}
-              onPointerMove={follow}
-              onPointerUp={end}
-              onPointerCancel={() => setDrag(null)}
+              onPointerMove={(event) => follow(event, index)}
+              onPointerUp={(event) => drop(event, index)}
+              onPointerCancel={end}
             />
             <span className="at small">{index + 1}</span>
             <span className="what">

@@ -2,6 +2,8 @@ import type { ReactNode } from 'react'
 
 export type Column<Row> = {
   name: string
+  /** What the column holds is plain without its name. */
+  isNameHidden?: boolean
   /** Figures stand to the right. */
   isNumber?: boolean
   /** Left out where there is little room. */
@@ -30,7 +32,7 @@ export function Table<Row>({ label, columns, rows, keyOf, isLink }: TableProps<R
           <tr>
             {columns.map((column) => (
               <th key={column.name} scope="col" className={classOf(column)}>
-                {column.name}
+                {column.isNameHidden ? <span className="hidden">{column.name}</span> : column.name}
               </th>
             ))}
           </tr>

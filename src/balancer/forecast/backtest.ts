@@ -4,7 +4,7 @@ import { type History, historyAt } from './history.ts'
 import { usedLater } from './window.ts'
 
 /** How forecasts of the past did. Percentages 0 to 100. */
-export type Accuracy = {
+type Accuracy = {
   horizonHours: number
   checks: number
   /** How far the middle of the range was off, in percent points, on average. */

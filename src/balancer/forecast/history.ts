@@ -5,8 +5,7 @@ import { type HourOfUse, hourOf } from '../../domain/usage-hours.ts'
  * How much history a forecast rests on. `daily_pattern`: a week or more, so that nights stay nights. `recent`: at least
  * six hours. `little`: less; the range is wide. `none`: nothing is known.
  */
-export const bases = ['daily_pattern', 'recent', 'little', 'none'] as const
-export type Basis = (typeof bases)[number]
+export type Basis = 'daily_pattern' | 'recent' | 'little' | 'none'
 
 /** What was used up in each of the finished hours before `untilMs`, without holes, oldest first. */
 export type History = {

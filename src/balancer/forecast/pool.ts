@@ -20,7 +20,7 @@ export type Tank = {
 }
 
 /** What is left of all windows of one kind, in percent of their size. */
-export type PoolPoint = { atMs: number; short: Range | null; long: Range | null }
+type PoolPoint = { atMs: number; short: Range | null; long: Range | null }
 
 export type PoolForecast = {
   /** When no account can serve for the first time. */
@@ -40,7 +40,7 @@ const pointHours = Array.from({ length: horizonHours + 1 }, (_, hour) => hour).f
   (hour) => hour <= 48 || hour % 6 === 0,
 )
 /** Bounds the work: so many windows times hours times paths. */
-const mostSteps = 2_000_000
+const mostSteps = 1_500_000
 const fewestPaths = 24
 const mostPaths = 200
 const seed = 0x706f6f6c
@@ -51,7 +51,7 @@ const seed = 0x706f6f6c
  * can serve is lost. Null when there is nobody to serve, or no history to tell what will be wanted (unless the pool is out
  * already: then there is no series).
  */
-export function forecastPool(tanks: readonly Tank[], work: History, nowMs: number): PoolForecast | null {
+export function playPool(tanks: readonly Tank[], work: History, nowMs: number): PoolForecast | null {
   const startMs = hourOf(nowMs)
   const from = (nowMs - startMs) / hourMs
   const wanted = Math.floor(mostSteps / (horizonHours * Math.max(1, tanks.length)))

@@ -1,5 +1,6 @@
 import { capacityOf, hourMs, type PlanCapacities, type WindowKind, windowKinds } from '../../domain/quota.ts'
-import { cumulated, type History, historyHours, historyOf, hoursOut, type RowsByKind, usedUpBefore } from './history.ts'
+import type { HourOfUse } from '../../domain/usage-hours.ts'
+import { cumulated, type History, historyHours, historyOf, hoursOut, type RowsByKind } from './history.ts'
 
 /** An account's past, as far as the pool's work follows from it. */
 export type Worker = { plan: string; createdAtMs: number; rows: RowsByKind }
@@ -37,9 +38,10 @@ export function poolWork(workers: readonly Worker[], capacities: PlanCapacities,
   return cumulated(work, untilMs)
 }
 
-/** The window that shows the work most finely: the shortest one with a past. */
+/** The window that shows the work most finely: the shortest one whose past is not much shorter than that of others. */
 function workKind(rows: RowsByKind): WindowKind | null {
-  return windowKinds.find((kind) => (rows[kind]?.length ?? 0) > 0) ?? null
+  const most = Math.max(...windowKinds.map((kind) => rows[kind]?.length ?? 0))
+  return windowKinds.find((kind) => (rows[kind]?.length ?? 0) > 0 && (rows[kind]?.length ?? 0) >= most / 2) ?? null
 }
 
 /** Hours in which every account that has figures was out, oldest first. */
@@ -70,11 +72,11 @@ export function percentPerCredit(
   const nominal = 100 / creditsOf(worker.plan, kind, capacities)
   const shortest = workKind(worker.rows)
   if (shortest === null || shortest === kind) return nominal
-  const span = { createdAtMs: worker.createdAtMs, untilMs }
-  const work = historyOf(worker.rows[shortest] ?? [], span)
-  const seen = historyOf(worker.rows[kind] ?? [], span)
-  const hours = Math.min(work.hours, seen.hours)
-  const sum = (history: History) => usedUpBefore(history, history.hours) - usedUpBefore(history, history.hours - hours)
+  const work = worker.rows[shortest] ?? []
+  const seen = worker.rows[kind] ?? []
+  const fromMs = Math.max(work[0]?.atMs ?? untilMs, seen[0]?.atMs ?? untilMs)
+  const sum = (rows: readonly HourOfUse[]) =>
+    rows.reduce((total, { atMs, burnedPercent }) => total + (atMs >= fromMs && atMs < untilMs ? burnedPercent : 0), 0)
   const credits = (sum(work) * creditsOf(worker.plan, shortest, capacities)) / 100
   return (sum(seen) + priorPercent) / (credits + priorPercent / nominal)
 }

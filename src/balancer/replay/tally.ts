@@ -156,7 +156,7 @@ export function createTally({ upstream, cache, settings }: TallyDeps) {
         counts.failedWithCapacity++
       countWait(turn)
     },
-    refused(turn: TalliedTurn, { excluded }: Decision, nowMs: number) {
+    refused(turn: TalliedTurn, { excluded }: Pick<Decision, 'excluded'>, nowMs: number) {
       counts.refused++
       countWait(turn)
       const open = excluded.filter(

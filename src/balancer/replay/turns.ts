@@ -3,7 +3,7 @@ import { guessedTokens, weightedTokens } from '../../domain/burn.ts'
 import type { Settings } from '../../domain/settings.ts'
 import { chanceOf } from '../chance.ts'
 import { choose, type Decision } from '../choose.ts'
-import { patienceOf } from '../patience.ts'
+import { firstEndOf, isWorthWaiting } from '../patience.ts'
 import type { ReplayRules } from '../replay.ts'
 import type { Home } from '../strategies/strategy.ts'
 import type { Agenda } from './agenda.ts'
@@ -52,6 +52,8 @@ type Turn = {
   round: number
   failing: number
   waitedMs: number
+  /** How long it may wait. */
+  untilMs: number
   /** Set while it waits for a place. */
   waitingSinceMs: number | null
   lastFault: 'limited' | 'failed' | null
@@ -74,7 +76,6 @@ export type TurnDeps = {
 const sameAccountTries = 3
 const firstPauseMs = 200
 const failingAccounts = 3
-const vainOffers = 8
 
 /** Leads each turn from its arrival to its end, as the live search does. */
 export function createTurns({ agenda, view, upstream, cache, homes, settings, rules }: TurnDeps) {
@@ -102,16 +103,19 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     return decision
   }
   const search = (turn: Turn, nowMs: number) => {
-    const decision = chooseFor(turn, nowMs)
-    if (decision.accountId !== null) return
-    const deadlineMs = nowMs + settings.waitSeconds * 1_000 - turn.waitedMs
-    const patience = patienceOf(decision.excluded)
-    const isWorthIt = patience?.kind === 'room' || (patience?.kind === 'until' && patience.atMs <= deadlineMs)
-    if (!isWorthIt || deadlineMs <= nowMs || waiters.size >= settings.maxWaiting) return giveUp(turn, decision, nowMs)
+    const { accountId, ...decision } = chooseFor(turn, nowMs)
+    if (accountId !== null) return
+    turn.untilMs = nowMs + settings.waitSeconds * 1_000 - turn.waitedMs
+    const isWorthIt = turn.untilMs > nowMs && isWorthWaiting(decision.excluded, turn.untilMs)
+    if (!isWorthIt || waiters.size >= settings.maxWaiting) return giveUp(turn, decision, nowMs)
     turn.waitingSinceMs = nowMs
     waiters.add(turn)
-    agenda.put(deadlineMs, { kind: 'too_long', turn })
-    if (patience?.kind === 'until') agenda.put(patience.atMs, { kind: 'offer' })
+    agenda.put(turn.untilMs, { kind: 'too_long', turn })
+    wakeAt(firstEndOf(decision.excluded))
+  }
+  /** Moments that come in vain cost little: none is taken back. */
+  const wakeAt = (atMs: number | null) => {
+    if (atMs !== null) agenda.put(atMs, { kind: 'offer' })
   }
   const leaveQueue = (turn: Turn, nowMs: number) => {
     waiters.delete(turn)
@@ -121,19 +125,29 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
   const offer = (nowMs: number) => {
     if (waiters.size === 0 || isOffering) return
     isOffering = true
-    let vain = 0
+    /** Whoever is asked in vain stands for all that have tried the same accounts. */
+    const vain = new Set<string>()
+    let firstEndMs: number | null = null
     for (const turn of [...waiters]) {
-      if (vain >= vainOffers) break
-      const decision = chooseFor(turn, nowMs)
-      if (decision.accountId !== null) leaveQueue(turn, nowMs)
-      else if (patienceOf(decision.excluded) === null) {
+      const sort = [...turn.tried].sort().join(' ')
+      if (vain.has(sort)) continue
+      const { accountId, ...decision } = chooseFor(turn, nowMs)
+      if (accountId !== null) leaveQueue(turn, nowMs)
+      else if (isWorthWaiting(decision.excluded, turn.untilMs)) {
+        vain.add(sort)
+        firstEndMs = Math.min(
+          firstEndMs ?? Number.POSITIVE_INFINITY,
+          firstEndOf(decision.excluded) ?? Number.POSITIVE_INFINITY,
+        )
+      } else {
         leaveQueue(turn, nowMs)
         giveUp(turn, decision, nowMs)
-      } else vain++
+      }
     }
+    if (firstEndMs !== null && firstEndMs !== Number.POSITIVE_INFINITY) wakeAt(firstEndMs)
     isOffering = false
   }
-  const giveUp = (turn: Turn, decision: Decision, nowMs: number) => {
+  const giveUp = (turn: Turn, decision: Pick<Decision, 'excluded'>, nowMs: number) => {
     if (turn.lastFault === 'failed') tally.failed(turn, view.accounts, nowMs)
     else tally.refused(turn, decision, nowMs)
   }
@@ -219,7 +233,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
       const home = homes.home(arrival.threadKey, arrival.sessionKey, nowMs)
       const turn: Turn = {
         ...{ arrival, home, tried: new Set(), limited: new Set(), round: 0, failing: 0 },
-        ...{ waitedMs: 0, waitingSinceMs: null, lastFault: null },
+        ...{ waitedMs: 0, untilMs: nowMs, waitingSinceMs: null, lastFault: null },
       }
       tally.arrived()
       search(turn, nowMs)

@@ -4,8 +4,8 @@ import type { Context, Strategy } from './strategy.ts'
 
 /**
  * The account that serves the request at the lowest price. The price is what the request uses up of the account's quota,
- * times what that quota is worth now: little when it would be lost unused at the reset, much when the window is used
- * up faster than its time passes. An account whose prompt cache holds the beginning charges a tenth for it, so a thread
+ * times what that quota is worth now: little when it would be lost unused at the reset, much when the long window is used
+ * up faster than its time passes, and the more the nearer the short one is to its end. An account whose prompt cache holds the beginning charges a tenth for it, so a thread
  * moves only when another account's quota is so much cheaper that paying the whole prefix again is worth it.
  */
 export const cacheValue: Strategy = {
@@ -39,13 +39,21 @@ function warmInputOf(context: Context): number {
   return inputOf(context) - (context.home?.warmTokens ?? 0) * (1 - cachedWeight)
 }
 
-/** The logarithm of what a credit is worth: 0 where use keeps pace with time, for the window that is further ahead. */
+/** The logarithm of what a credit is worth: 0 where use of the long window keeps pace with time and the short one has room. */
 function scarcityOf({ short, long }: Standing, nowMs: number): number {
-  return steepness * Math.max(aheadOf(short, nowMs), aheadOf(long, nowMs))
+  return steepness * aheadOf(long, nowMs) - Math.log(roomIn(short))
 }
 
 /** How far use is ahead of time, as a share of the window. One that is not running has lost nothing yet. */
 function aheadOf({ usedPercent, resetAtMs, lengthMs }: Side, nowMs: number): number {
   const elapsed = resetAtMs === null ? 0 : Math.min(1, Math.max(0, 1 - (resetAtMs - nowMs) / lengthMs))
   return usedPercent / 100 - elapsed
+}
+
+/**
+ * 1 while more than a quarter is left, then down to nearly 0. The short window comes back by itself within hours: that it is
+ * used ahead of time is no reason to leave a warm cache; that it will soon be full is one.
+ */
+function roomIn({ usedPercent }: Side): number {
+  return Math.max(0.01, Math.min(1, (1 - usedPercent / 100) * 4))
 }

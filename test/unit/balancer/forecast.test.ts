@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { historyOf } from '../../../src/balancer/forecast/history.ts'
 import type { Range } from '../../../src/balancer/forecast/range.ts'
 import { forecastWindow, type OpenWindow, usedLater } from '../../../src/balancer/forecast/window.ts'
-import { accuracyOf, type ForecastAccount, forecastOf } from '../../../src/balancer/forecast.ts'
+import { accuracyOf, type ForecastAccount, forecastAccounts, forecastPool } from '../../../src/balancer/forecast.ts'
 import { dayMs, hourMs, minuteMs, type WindowKind } from '../../../src/domain/quota.ts'
 import { nowMs, seededRandom } from '../../support/accounts.ts'
 import { type Demand, demands, pastOf } from '../../support/usage-past.ts'
@@ -216,10 +216,10 @@ const used = (kind: WindowKind, usedPercent: number, resetInHours: number) => ({
   ...{ kind, lengthMs: lengthMs[kind], usedPercent, resetAtMs: inHours(resetInHours) },
 })
 
-const poolOf = (accounts: ForecastAccount[]) => forecastOf(accounts, {}, nowMs).pool
+const poolOf = (accounts: ForecastAccount[]) => forecastPool(accounts, {}, nowMs)
 
 describe('the forecast of an account', () => {
-  const [only] = forecastOf([account('a', demands.constant)], {}, nowMs).accounts
+  const [only] = forecastAccounts([account('a', demands.constant)], nowMs)
 
   it('tells how fast each window is used up', () => {
     const [short, long] = only?.windows ?? []
@@ -237,12 +237,12 @@ describe('the forecast of an account', () => {
     [168, 'daily_pattern'],
   ])('with %i hours of history rests on it as %s', (hours, basis) => {
     const windows = [used('short', 10, 2)]
-    const [seen] = forecastOf([account('a', demands.constant, { hours, windows })], {}, nowMs).accounts
+    const [seen] = forecastAccounts([account('a', demands.constant, { hours, windows })], nowMs)
     expect(seen?.windows[0]).toMatchObject({ basis, unknown: hours === 0 ? 'no_history' : null })
   })
 
   it('is none when the account does not serve, but its figures stay', () => {
-    const [seen] = forecastOf([account('a', demands.constant, { serves: false })], {}, nowMs).accounts
+    const [seen] = forecastAccounts([account('a', demands.constant, { serves: false })], nowMs)
     expect(seen?.windows.map(({ unknown, forecast }) => [unknown, forecast])).toEqual([
       ['not_serving', null],
       ['not_serving', null],
@@ -256,7 +256,7 @@ describe('the forecast of an account', () => {
     const short = (rows.short ?? []).map((row) => (isOut(row.atMs) ? { ...row, burnedPercent: 0 } : row))
     const long = (rows.weekly ?? []).map((row) => (isOut(row.atMs) ? { ...row, minPercent: 100 } : row))
     const pace = (weekly: typeof long) =>
-      forecastOf([account('a', demands.constant, { rows: { short, weekly } })], {}, nowMs).accounts[0]?.windows[0]?.pace
+      forecastAccounts([account('a', demands.constant, { rows: { short, weekly } })], nowMs)[0]?.windows[0]?.pace
     expect(pace(long)?.perHour).toBeCloseTo(3, 9)
     expect(pace(rows.weekly as typeof long)?.perHour).toBeLessThan(2.9)
   })
@@ -387,8 +387,8 @@ describe('the forecast of the pool', () => {
         serves: next() < 0.8,
       })
     })
-    const { pool } = forecastOf(accounts, {}, nowMs + below(hourMs))
-    expect(forecastOf(accounts, {}, nowMs)).toEqual(forecastOf(accounts, {}, nowMs))
+    const pool = forecastPool(accounts, {}, nowMs + below(hourMs))
+    expect(poolOf(accounts)).toEqual(poolOf(accounts))
     for (const point of pool.forecast?.series ?? []) {
       for (const range of [point.short, point.long]) {
         if (range === null) continue

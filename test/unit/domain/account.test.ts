@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { activeBlock, type Health, healthy, type Status, statuses, statusOf } from '../../../src/domain/account.ts'
+import {
+  activeBlock,
+  type Health,
+  healthy,
+  limitingBlock,
+  meterBlock,
+  nonWindowBlock,
+  type Status,
+  statuses,
+  statusOf,
+} from '../../../src/domain/account.ts'
 import { aBlock, nowMs } from '../../support/accounts.ts'
 
 const over = { untilMs: nowMs }
@@ -15,6 +25,17 @@ describe('the status of an account', () => {
     ['a used-up weekly window', { blocks: [aBlock('window', { window: 'weekly' })] }, 'quota_exceeded'],
     ['a used-up monthly window', { blocks: [aBlock('window', { window: 'monthly' })] }, 'quota_exceeded'],
     ['a plan without the right', { blocks: [aBlock('plan')] }, 'quota_exceeded'],
+    [
+      'a burst in a week that is used up',
+      { blocks: [aBlock('burst'), aBlock('window', { window: 'weekly', untilMs: nowMs + 700_000 })] },
+      'quota_exceeded',
+    ],
+    ['a limit of a model only', { blocks: [aBlock('window', { window: 'weekly', meter: 'spark' })] }, 'active'],
+    [
+      'a limit that ends before a rest does',
+      { blocks: [aBlock('errors'), aBlock('window', { untilMs: nowMs + 5 })] },
+      'rate_limited',
+    ],
     ['a block that is over', { blocks: [aBlock('window', over)] }, 'active'],
     ['a pause', { paused: true }, 'paused'],
     ['a pause during a block', { paused: true, blocks: [aBlock('burst')] }, 'paused'],
@@ -35,5 +56,27 @@ describe('the status of an account', () => {
     expect(activeBlock({ ...healthy, blocks: [block] }, nowMs)).toBe(block)
     expect(activeBlock({ ...healthy, blocks: [block] }, nowMs + 1)).toBeNull()
     expect(activeBlock(healthy, nowMs)).toBeNull()
+  })
+})
+
+describe('of several blocks', () => {
+  const at = (ms: number) => ({ untilMs: nowMs + ms })
+  const [burst, week, rest] = [aBlock('burst', at(5)), aBlock('window', at(9)), aBlock('errors', at(12))]
+  const spark = aBlock('window', { ...at(20), meter: 'spark' })
+  const health = { ...healthy, blocks: [spark, burst, rest, week] }
+
+  it('the one that ends last counts, and those of a model for that model only', () => {
+    expect(activeBlock(health, nowMs)).toBe(rest)
+    expect(limitingBlock(health, nowMs)).toBe(week)
+    expect(nonWindowBlock({ ...health, blocks: [burst, week, spark] }, nowMs)).toBe(burst)
+    expect(meterBlock(health, 'spark', nowMs)).toBe(spark)
+    expect(meterBlock(health, 'other', nowMs)).toBeNull()
+  })
+
+  it('none counts beyond its end', () => {
+    expect(activeBlock(health, nowMs + 12)).toBeNull()
+    expect(limitingBlock(health, nowMs + 9)).toBeNull()
+    expect(nonWindowBlock(health, nowMs + 12)).toBeNull()
+    expect(meterBlock(health, 'spark', nowMs + 20)).toBeNull()
   })
 })

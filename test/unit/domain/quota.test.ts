@@ -81,6 +81,42 @@ describe('merging readings', () => {
   })
 })
 
+describe('a window that is not mentioned any more', () => {
+  const known = [aWindow('short', 80), aWindow('weekly', 40, { resetAtMs: nowMs + dayMs })]
+  const poll = [aWindow('short', 5, { readAtMs: nowMs })]
+  const isComplete = true
+
+  it('goes stale at once, keeps its figure until its reset, and is gone then', () => {
+    const [, stale] = mergeReadings(known, poll, nowMs, isComplete)
+    expect(stale).toEqual({ ...known[1], staleSinceMs: nowMs })
+    const [, later] = mergeReadings([...poll, stale as QuotaWindow], poll, nowMs + hourMs, isComplete)
+    expect(later?.staleSinceMs).toBe(nowMs)
+    expect(mergeReadings([...poll, stale as QuotaWindow], poll, nowMs + dayMs, isComplete)).toHaveLength(1)
+  })
+
+  it('is gone at once when nobody knows its reset', () => {
+    expect(mergeReadings([aWindow('weekly', 40, { resetAtMs: null })], poll, nowMs, isComplete)).toEqual(poll)
+  })
+
+  it('is as it was when it is mentioned again', () => {
+    const stale = aWindow('short', 80, { staleSinceMs: nowMs - 1 })
+    expect(mergeReadings([stale], poll, nowMs, isComplete)).toEqual(poll)
+  })
+
+  it.each([
+    ['a source that names only some', poll, false],
+    ['a list of none at all', [], true],
+  ] as const)('stays after %s', (_what, readings, complete) => {
+    const [, weekly] = mergeReadings(known, readings, nowMs, complete)
+    expect(weekly).toEqual(known[1])
+  })
+
+  it('of a refusal stands until its reset, too', () => {
+    const refused = aWindow('weekly', 100, { source: 'refusal', resetAtMs: nowMs + dayMs })
+    expect(mergeReadings([refused], poll, nowMs, isComplete)[1]).toMatchObject({ usedPercent: 100, source: 'refusal' })
+  })
+})
+
 describe('a refusal', () => {
   const short = aWindow('short', 20, { resetAtMs: nowMs + hourMs })
   const weekly = aWindow('weekly', 60, { resetAtMs: nowMs + 3 * dayMs })
@@ -130,5 +166,12 @@ describe('the capacity of a plan', () => {
     ['constructor', null, 1_134, 1_134],
   ])('%s has %s, %s and %s credits', (plan, short, weekly, monthly) => {
     expect(capacityOf(plan)).toEqual({ short, weekly, monthly })
+  })
+
+  it('is what a person has set, where one has', () => {
+    const own = { plus: { short: 1, weekly: null, monthly: 2 } }
+    expect(capacityOf('plus', own)).toEqual(own.plus)
+    expect(capacityOf('pro', own).weekly).toBe(50_400)
+    expect(capacityOf('constructor', own)).toEqual({ short: null, weekly: 1_134, monthly: 1_134 })
   })
 })

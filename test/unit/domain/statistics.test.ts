@@ -59,6 +59,7 @@ describe('the statistics of the pool', () => {
       { current: 40, longest: 50 },
     ],
     ['are open where nobody told', [told(), told()], { current: null, longest: null }],
+    ['are never longer now than ever', [told({ currentStreakDays: 5 })], { current: 5, longest: 5 }],
     [
       'take no current streak from what was read days ago',
       [told({ currentStreakDays: 8, longestStreakDays: 8, readAtMs: nowMs - 2 * dayMs })],

@@ -29,7 +29,7 @@ describe('an ask', () => {
         serviceTier: null,
         stream: false,
         keyId: null,
-        inputTokens: 9,
+        inputTokens: 8,
         affinityKeys: [],
         owned: [],
         sessionId: null,
@@ -104,6 +104,24 @@ describe('an ask', () => {
     ],
   ])('names %s', (_what, input, ids) => {
     expect(ask({ ...minimal, input }).ask.owned).toEqual(ids.map((id) => ({ kind: 'file', id })))
+  })
+
+  it.each<[string, object, string[]]>([
+    ['its id', { conversation: 'conv_1' }, ['conversation:conv_1']],
+    ['an object that has it', { conversation: { id: 'conv_1' } }, ['conversation:conv_1']],
+    ['nothing that is empty', { conversation: '' }, []],
+    ['no object without an id', { conversation: { name: 'x' } }, []],
+  ])('names a conversation by %s', (_how, given, owned) => {
+    expect(ask({ ...minimal, ...given }).ask.owned.map(({ kind, id }) => `${kind}:${id}`)).toEqual(owned)
+  })
+
+  it.each([
+    [400, 100],
+    [4_001, 1_001],
+    [10_000_000, 400_000],
+  ])('of %d bytes is taken to have %d tokens', (bytes, tokens) => {
+    const frame = JSON.stringify({ model: 'm', input: '' }).length
+    expect(ask({ model: 'm', input: 'x'.repeat(bytes - frame) }).ask.inputTokens).toBe(tokens)
   })
 
   it('names files however the client writes its JSON', () => {

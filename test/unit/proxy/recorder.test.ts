@@ -94,6 +94,10 @@ describe('the record of a request', () => {
     expect(new Set(ids).size).toBe(51)
   })
 
+  it('says how long the request waited, if it did', () => {
+    expect(record({ waitedMs: 1_500 }).waitedMs).toBe(1_500)
+  })
+
   it('is billed by the tier that served, where the upstream says so', () => {
     expect(record({}, { usage, service_tier: 'default' })).toMatchObject({
       serviceTier: 'default',

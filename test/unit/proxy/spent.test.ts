@@ -3,7 +3,7 @@ import { type Account, type Health, healthy } from '../../../src/domain/account.
 import { hourMs } from '../../../src/domain/quota.ts'
 import { openAiBody } from '../../../src/errors.ts'
 import { spentPoolError } from '../../../src/proxy/spent.ts'
-import { aBlock, anAccount, aWindow, nowMs } from '../../support/accounts.ts'
+import { aBlock, aMeter, anAccount, aWindow, nowMs } from '../../support/accounts.ts'
 
 const withHealth = (id: string, health: Partial<Health>, given: Partial<Account> = {}) =>
   anAccount(id, { health: { ...healthy, ...health }, ...given })
@@ -81,6 +81,29 @@ describe('when no account is left, the client is told', () => {
     ['one is full by its figures only', [anAccount('b', { windows: [aWindow('short', 100)] })]],
     ['a block has just ended', [spent('a', 0)]],
   ])('nothing of the kind when %s', (_when, pool) => expect(spentPoolError(pool, 'gpt-5', nowMs)).toBeNull())
+
+  describe('for a model with a meter of its own', () => {
+    const meters = [aMeter('Spark', 10)]
+    const full = [aMeter('Spark', 100)]
+    const refused = { blocks: [aBlock('window', { meter: 'spark', untilMs: nowMs + 60_000 })] }
+    const told = (pool: Account[], model = 'spark') => spentPoolError(pool, model, nowMs)
+
+    it.each<[string, Account[], object]>([
+      ['when its limit ends', [withHealth('a', refused, { meters })], { details: { resetsAtMs: nowMs + 60_000 } }],
+      ['when its full window resets', [anAccount('a', { meters: full })], { details: { resetsAtMs: nowMs + hourMs } }],
+      [
+        'of a throttle of the whole account',
+        [withHealth('a', { blocks: [aBlock('burst', { untilMs: nowMs + 5_000 })] }, { meters })],
+        { code: 'no_accounts', details: { retryAfterSeconds: 5 } },
+      ],
+    ])('%s', (_what, pool, expected) => expect(told(pool)).toMatchObject(expected))
+
+    it('nothing, when only the account’s windows are used up', () => {
+      expect(told([{ ...spent('a', hourMs), meters }])).toBeNull()
+      expect(told([{ ...spent('a', hourMs), meters }], 'gpt-5')).not.toBeNull()
+      expect(told([withHealth('a', refused, { meters })], 'gpt-5')).toBeNull()
+    })
+  })
 
   it('in the upstream’s own shape, from which Codex makes its limit message', () => {
     const error = spentPoolError([spent('a', 90_500)], 'gpt-5', nowMs)

@@ -98,10 +98,55 @@ describe('the answer of the usage call', () => {
 
   it.each([{}, { rate_limit: null, credits: null, plan_type: null }, { rate_limit: 'none', plan_type: 7 }])(
     'may hold nothing: %j',
-    (body) => expect(readUsage(body, nowMs)).toEqual({ plan: null, windows: [], meters: null, credits: null, limitReached: null, isComplete: true }),
+    (body) =>
+      expect(readUsage(body, nowMs)).toEqual({
+        plan: null,
+        windows: [],
+        meters: null,
+        credits: null,
+        limitReached: null,
+        isComplete: true,
+      }),
   )
 
   it.each([null, 'OK', 7, [], undefined])('is not %j', (body) => expect(readUsage(body, nowMs)).toBeNull())
+})
+
+describe('what the usage call says beside the windows', () => {
+  const limit = (given: object) => ({
+    rate_limit: { primary_window: { used_percent: 20, limit_window_seconds: 18_000 }, secondary_window: null },
+    ...given,
+  })
+
+  it.each<[string, unknown, unknown]>([
+    [
+      'a meter, by its feature and its name',
+      [limit({ limit_name: 'House Limit', metered_feature: 'house' })],
+      [{ key: 'house', name: 'House Limit', feature: 'house', windows: [{ kind: 'short', usedPercent: 20 }] }],
+    ],
+    ['a meter that is known', [limit({ limit_name: 'GPT-5.3-Codex-Spark' })], [{ key: 'codex_spark', feature: null }]],
+    ['none without a name', [limit({}), limit({ limit_name: '' })], []],
+    ['none of a wrong shape, and the others', [7, null, limit({ limit_name: 'x' })], [{ key: 'x' }]],
+    ['an empty list', [], []],
+  ])('meters: %s', (_what, additional_rate_limits, expected) => {
+    const reading = readUsage({ additional_rate_limits }, nowMs)
+    expect(reading?.meters).toHaveLength((expected as unknown[]).length)
+    expect(reading?.meters).toMatchObject(expected as object[])
+  })
+
+  it.each([null, 'none', {}])('no list of meters with %j', (additional_rate_limits) => {
+    expect(readUsage({ additional_rate_limits }, nowMs)?.meters).toBeNull()
+  })
+
+  it.each([
+    ['workspace_member_usage_limit_reached', 'workspace_member_usage_limit_reached'],
+    [{ type: 'rate_limit_reached' }, 'rate_limit_reached'],
+    [null, null],
+    [7, null],
+    [undefined, null],
+  ])('the limit that is reached: %j', (rate_limit_reached_type, expected) => {
+    expect(readUsage({ rate_limit_reached_type }, nowMs)?.limitReached).toBe(expected)
+  })
 })
 
 describe('the headers of an answer', () => {
@@ -154,9 +199,28 @@ describe('the headers of an answer', () => {
     [{ 'credits-balance': '9' }, null],
   ])('%j mean these credits', (given, expected) => expect(readHeaders(headers(given), nowMs).credits).toEqual(expected))
 
-  it('of another quota, or none at all, say nothing', () => {
-    const other = { 'x-codex-other-primary-used-percent': '5', 'x-codex-other-primary-window-minutes': '300' }
-    expect(readHeaders({ ...other, 'content-type': 'text/html' }, nowMs)).toEqual({
+  it('of another limit are a meter’s, and not the account’s', () => {
+    const other = {
+      'x-codex-other-primary-used-percent': '5',
+      'x-codex-other-primary-window-minutes': '300',
+      'x-codex-other-secondary-used-percent': '7',
+      'x-codex-other-secondary-window-minutes': '10080',
+    }
+    const { windows, meters } = readHeaders({ ...other, ...headers(primary('61')) }, nowMs)
+    expect(windows.map(({ usedPercent }) => usedPercent)).toEqual([61])
+    expect(meters).toMatchObject([
+      {
+        key: 'codex_spark',
+        windows: [
+          { kind: 'short', usedPercent: 5 },
+          { kind: 'weekly', usedPercent: 7 },
+        ],
+      },
+    ])
+  })
+
+  it('of no limit say nothing', () => {
+    expect(readHeaders({ 'content-type': 'text/html' }, nowMs)).toEqual({
       plan: null,
       windows: [],
       meters: null,
@@ -192,18 +256,33 @@ describe('a rate limit event', () => {
   it.each([
     ['is ours when it says so', { limit_id: 'codex', rate_limits: { ...limits, limit_name: 'codex' } }, true],
     ['is ours when it says nothing', { limit_id: null, rate_limits: limits }, true],
-    ['is another’s by its id', { limit_id: 'codex_other', rate_limits: limits }, false],
-    ['is another’s by its name', { limit_name: 'GPT-5.3-Codex-Spark', rate_limits: limits }, false],
-    ['is another’s by its meter', { metered_limit_name: 'codex_bengalfox', rate_limits: limits }, false],
-    ['is another’s by an id among the limits', { rate_limits: { ...limits, limit_id: 'codex_other' } }, false],
+    ['is a meter’s by its id', { limit_id: 'codex_other', rate_limits: limits }, false],
+    ['is a meter’s by its name', { limit_name: 'GPT-5.3-Codex-Spark', rate_limits: limits }, false],
+    ['is a meter’s by its meter', { metered_limit_name: 'codex_bengalfox', rate_limits: limits }, false],
+    ['is a meter’s by an id among the limits', { rate_limits: { ...limits, limit_id: 'codex_other' } }, false],
     [
-      'is another’s when only one of its names is ours',
+      'is a meter’s when only one of its names is ours',
       { limit_id: 'codex', limit_name: 'spark', rate_limits: limits },
       false,
     ],
-    ['is nobody’s without limits', { limit_id: 'codex', rate_limits: null }, false],
-    ['is nobody’s with an id that is no text', { limit_id: 7, rate_limits: limits }, false],
-    ['is nothing when it is null', null, false],
-    ['is nothing when it is text', 'codex.rate_limits', false],
-  ])('%s', (_whose, event, isOurs) => expect(readRateLimitsEvent(event, nowMs) !== null).toBe(isOurs))
+  ])('%s', (_whose, event, isOurs) => {
+    const reading = readRateLimitsEvent(event, nowMs)
+    expect(reading?.windows.length).toBe(isOurs ? 2 : 0)
+    expect(reading?.meters?.map(({ windows }) => windows.length)).toEqual(isOurs ? undefined : [2])
+  })
+
+  it.each([
+    ['by its id', { limit_id: 'house_limit' }, 'house_limit', 'house_limit'],
+    ['by its name too', { limit_id: 'house_limit', limit_name: 'House Limit' }, 'house_limit', 'House Limit'],
+    ['by what is known of it', { metered_limit_name: 'codex_bengalfox' }, 'codex_spark', 'codex_bengalfox'],
+  ])('tells the meter %s', (_how, names, key, name) => {
+    expect(readRateLimitsEvent({ ...names, rate_limits: limits }, nowMs)?.meters).toMatchObject([{ key, name }])
+  })
+
+  it.each([
+    ['without limits', { limit_id: 'codex', rate_limits: null }],
+    ['with an id that is no text', { limit_id: 7, rate_limits: limits }],
+    ['that is null', null],
+    ['that is text', 'codex.rate_limits'],
+  ])('%s says nothing', (_what, event) => expect(readRateLimitsEvent(event, nowMs)).toBeNull())
 })

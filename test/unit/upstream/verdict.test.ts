@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { errorOfBody, errorOfEvent } from '../../../src/upstream/upstream-error.ts'
-import { judge, type Verdict } from '../../../src/upstream/verdict.ts'
+import { judge, scopeOf, type Verdict } from '../../../src/upstream/verdict.ts'
 import { nowMs } from '../../support/accounts.ts'
 
 /** The verdict in one word, with the limit or the new state where there is one. */
@@ -55,6 +55,15 @@ describe('an HTTP error', () => {
     ['usage limit by code', 429, code('usage_limit_reached'), 'limited by window'],
     ['usage limit in capitals', 429, code('USAGE_LIMIT_REACHED'), 'limited by window'],
     ['rate limit', 429, code('rate_limit_exceeded', 'Please try again in 6m0s.'), 'limited by burst'],
+    ['too many at once', 429, code('concurrency_limit_exceeded'), 'limited by concurrency'],
+    ['too many at once by its message', 429, { detail: 'Too many concurrent requests.' }, 'limited by concurrency'],
+    [
+      'a limit at once under the code of a throttle',
+      429,
+      code('rate_limit_exceeded', 'You reached your concurrency limit.'),
+      'limited by concurrency',
+    ],
+    ['the same words in an ordinary refusal', 400, says('Too many concurrent requests in "input".'), 'client_fault'],
     ['usage not included', 429, type('usage_not_included'), 'limited by plan'],
     ['usage not included, as 403', 403, code('usage_not_included'), 'limited by plan'],
     ['insufficient quota', 429, code('insufficient_quota'), 'limited by plan'],
@@ -155,4 +164,28 @@ it('no unknown code and no other 4xx ever touches an account', () => {
       expect(ofHttp(status, body), `${status} ${JSON.stringify(body)}`).toBe('client_fault')
     }
   }
+})
+
+describe('what an error concerns', () => {
+  it.each<[string, number, unknown, string | null]>([
+    ['a limit', 429, code('usage_limit_reached'), 'account'],
+    ['a fault of the upstream', 500, type('server_error'), 'account'],
+    ['a refused token', 401, { detail: 'Unauthorized' }, 'account'],
+    ['a closed account', 403, code('account_deleted'), 'account'],
+    ['a model that the plan has not', 400, says(notOffered), 'model'],
+    ['work that needs approval', 403, says('See chatgpt.com/cyber to get access.'), 'capability'],
+    ['an edge in front of the upstream', 403, html, 'egress'],
+    ['a lost response', 400, code('previous_response_not_found'), 'request'],
+    ['reasoning that the account cannot read', 400, code('invalid_encrypted_content'), 'request'],
+    ['what the client sent', 400, code('invalid_value'), 'request'],
+  ])('%s (%d)', (_name, status, body, scope) => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    expect(scopeOf(judge(errorOfBody(status, {}, text, nowMs), text.startsWith('{')))).toBe(scope)
+  })
+
+  it('a relayed answer is no error, and a network that is down is ours', () => {
+    expect(scopeOf({ kind: 'relay' })).toBeNull()
+    const error = { status: null, code: 'x', message: 'x', param: null, plan: null, resetsAtMs: null }
+    expect(scopeOf({ kind: 'unreachable', error })).toBe('local_network')
+  })
 })

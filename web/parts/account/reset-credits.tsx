@@ -101,14 +101,18 @@ type CreditTableProps = {
 
 function CreditTable({ credits: { items, availableCount }, nowMs, isBlocked, onUse }: CreditTableProps) {
   const moment = (at: string | null) => (at === null ? '–' : <Moment at={at}>{when(at, nowMs)}</Moment>)
+  // The upstream may tell their number and not the credits themselves.
+  const isListed = items.some(({ status }) => status === 'available')
   return (
     <>
       {availableCount > 0 && (
         <div className="row between">
           <p>{t('credits.available', { count: availableCount })}</p>
-          <button type="button" disabled={isBlocked} onClick={() => onUse({})}>
-            {t('credits.useOne')}
-          </button>
+          {!isListed && (
+            <button type="button" disabled={isBlocked} onClick={() => onUse({})}>
+              {t('credits.useOne')}
+            </button>
+          )}
         </div>
       )}
       {items.length > 0 && (
@@ -127,7 +131,8 @@ function CreditTable({ credits: { items, availableCount }, nowMs, isBlocked, onU
             { name: t('credits.granted'), isExtra: true, cell: ({ grantedAt }) => moment(grantedAt) },
             { name: t('credits.expires'), cell: ({ expiresAt }) => moment(expiresAt) },
             {
-              name: '',
+              name: t('column.action'),
+              isNameHidden: true,
               isNumber: true,
               cell: ({ id, status, title }) =>
                 status === 'available' && (

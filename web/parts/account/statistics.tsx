@@ -43,6 +43,11 @@ export function StatisticsPanel({ statistics, nowMs }: { statistics: Statistics;
   )
 }
 
+/** The upstream answered, and told nothing. */
+export function isSilent({ lifetimeTokens, peakDailyTokens, longestTurnSeconds, days }: Statistics): boolean {
+  return [lifetimeTokens, peakDailyTokens, longestTurnSeconds].every((figure) => figure === null) && days.length === 0
+}
+
 function orUnknown(value: number | null, text: (value: number) => string): string {
   return value === null ? '–' : text(value)
 }

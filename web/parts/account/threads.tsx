@@ -143,7 +143,8 @@ function ThreadTable({ items, nowMs, isBusy, onForget }: TableProps) {
           cell: ({ expiresAt }) => <Moment at={expiresAt}>{when(expiresAt, nowMs)}</Moment>,
         },
         {
-          name: '',
+          name: t('column.action'),
+          isNameHidden: true,
           isNumber: true,
           cell: ({ key }) => (
             <button

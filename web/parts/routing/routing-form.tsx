@@ -15,6 +15,7 @@ import { NumberSetting, type RoutingDraft } from './number-setting.tsx'
 import { PlanCapacities } from './plan-capacities.tsx'
 import { hasTiers } from './strategies.ts'
 import { StrategyChoice } from './strategy-choice.tsx'
+import { WhatIf } from './what-if.tsx'
 
 const rules: readonly SettingsView['resetCreditRule'][] = ['never', 'pool_out', 'expiring']
 const earlier: readonly SettingsView['preferEarlierReset'][] = ['off', 'short', 'long']
@@ -47,43 +48,46 @@ export function RoutingForm({ settings }: { settings: SettingsView }) {
     setDiscards(discards + 1)
   }
   return (
-    <form ref={form} className="sections" aria-label={t('settings.routing')} noValidate onSubmit={send}>
-      <Section title={t('settings.routing')}>
-        <div className="panel">
-          <StrategyChoice draft={draft} error={error} />
-        </div>
-      </Section>
-      <Across draft={draft} error={error} />
-      <Section title={t('settings.threads')}>
-        <div className="panel fields">
-          <NumberSetting name="affinityMinutes" max={1_440} draft={draft} error={error} />
-        </div>
-      </Section>
-      <Section title={t('settings.admission')}>
-        <div className="panel fields">
-          <NumberSetting name="maxStreams" min={1} draft={draft} error={error} />
-          <NumberSetting name="maxTurnStarts" min={1} draft={draft} error={error} />
-          <NumberSetting name="waitSeconds" max={300} draft={draft} error={error} />
-          <NumberSetting name="maxWaiting" draft={draft} error={error} />
-        </div>
-      </Section>
-      <Section title={t('settings.resetCredits')}>
-        <div className="panel">
-          <Choices
-            label={t('settings.resetRule')}
-            value={draft.values.resetCreditRule}
-            options={rules.map((value) => ({
-              value,
-              label: t(`resetRule.${value}`),
-              what: t(`resetRule.${value}.what`),
-            }))}
-            onChange={(rule) => draft.set('resetCreditRule', rule)}
-          />
-        </div>
-      </Section>
-      <Capacities key={`${discards} ${JSON.stringify(settings.planCapacities)}`} draft={draft} error={error} />
-      <SaveBar isSticky draft={{ ...draft, discard }} error={error} isBusy={save.isPending} />
-    </form>
+    <div className="sections">
+      <form ref={form} className="sections" aria-label={t('settings.routing')} noValidate onSubmit={send}>
+        <Section title={t('settings.strategyTitle')}>
+          <div className="panel">
+            <StrategyChoice draft={draft} error={error} />
+          </div>
+        </Section>
+        <Across draft={draft} error={error} />
+        <Section title={t('settings.threads')}>
+          <div className="panel fields">
+            <NumberSetting name="affinityMinutes" max={1_440} draft={draft} error={error} />
+          </div>
+        </Section>
+        <Section title={t('settings.admission')}>
+          <div className="panel fields">
+            <NumberSetting name="maxStreams" min={1} draft={draft} error={error} />
+            <NumberSetting name="maxTurnStarts" min={1} draft={draft} error={error} />
+            <NumberSetting name="waitSeconds" max={300} draft={draft} error={error} />
+            <NumberSetting name="maxWaiting" draft={draft} error={error} />
+          </div>
+        </Section>
+        <Section title={t('settings.resetCredits')}>
+          <div className="panel">
+            <Choices
+              label={t('settings.resetRule')}
+              value={draft.values.resetCreditRule}
+              options={rules.map((value) => ({
+                value,
+                label: t(`resetRule.${value}`),
+                what: t(`resetRule.${value}.what`),
+              }))}
+              onChange={(rule) => draft.set('resetCreditRule', rule)}
+            />
+          </div>
+        </Section>
+        <Capacities key={`${discards} ${JSON.stringify(settings.planCapacities)}`} draft={draft} error={error} />
+        <SaveBar isSticky draft={{ ...draft, discard }} error={error} isBusy={save.isPending} />
+      </form>
+      <WhatIf changes={draft.changes} />
+    </div>
   )
 }
 

@@ -22,12 +22,25 @@ describe('cache_value, without a warm cache', () => {
     ['takes the account that is least ahead of its time', [weekly('a', 50, 3.5), weekly('b', 30, 3.5)], 'b a'],
     ['takes what would be lost soonest', [weekly('a', 30, 6), weekly('b', 30, 1), weekly('c', 30, 3)], 'b c a'],
     [
-      'heeds the window that is further ahead',
+      'spares an account whose short window is nearly full',
       [
-        anAccount('a', { windows: [aWindow('short', 90, { resetAtMs: nowMs + 4 * hourMs }), aWindow('weekly', 0)] }),
-        weekly('b', 60, 3.5),
+        anAccount('a', { windows: [aWindow('short', 90), aWindow('weekly', 50, { resetAtMs: nowMs + 4 * dayMs })] }),
+        weekly('b', 50, 3.5),
       ],
       'b a',
+    ],
+    [
+      'does not mind a short window that is used ahead of time and has room',
+      [
+        anAccount('a', {
+          windows: [
+            aWindow('short', 70, { resetAtMs: nowMs + 4 * hourMs }),
+            aWindow('weekly', 50, { resetAtMs: nowMs + 3.4 * dayMs }),
+          ],
+        }),
+        weekly('b', 50, 3.5),
+      ],
+      'a b',
     ],
     ['takes a window that is not running for as much as it is', [anAccount('a'), weekly('b', 10, 7)], 'a b'],
     ['weighs a small and a big plan alike', [weekly('a', 60, 3.5, { plan: 'pro' }), weekly('b', 50, 3.5)], 'b a'],
