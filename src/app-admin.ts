@@ -17,6 +17,7 @@ import { sessionRoutes } from './admin/session.ts'
 import { settingsRoutes } from './admin/settings.ts'
 import { statisticsRoutes } from './admin/statistics.ts'
 import { trendRoutes } from './admin/trend-routes.ts'
+import { whatIfRoutes } from './admin/what-if.ts'
 import type { Parts } from './app-parts.ts'
 import type { GateRules } from './gate.ts'
 import { version } from './version.ts'
@@ -78,6 +79,7 @@ export async function addAdmin(
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
     ...settingsRoutes({ pool, read: parts.settings, change: parts.changeSettings }),
+    ...whatIfRoutes({ store, settings: parts.settings, clock, flush }),
     ...eventRoutes({
       ...{ feed, clock, version, demo, stopping },
       checkSession: (request: FastifyRequest) => checkSession(request, signIn, gate),

@@ -66,7 +66,7 @@ export function faultsOf(seed: number, { accounts }: MonthsPool, days: number): 
         faults.push({ kind, accountId, fromMs, untilMs: fromMs + random.between(shortestMs, longestMs) })
       }
     }
-    add('burst', 20, 5_000, 90_000)
+    add('burst', 90, 5_000, 90_000)
     add('down', 4, minuteMs, 15 * minuteMs)
     add('sign_in_lost', 0.3, hourMs, 24 * hourMs)
     faults.push({ kind: 'down', accountId, fromMs: outageMs, untilMs: outageMs + 3 * minuteMs })

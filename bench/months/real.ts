@@ -24,7 +24,7 @@ export type RealDays = {
 const scale = 20
 const turnsPerDay = 250
 /** Windows that a day's turns fill again and again. */
-const capacityTokens = { short: 16_000, weekly: 90_000, monthly: 120_000 }
+const capacityTokens = { short: 5_000, weekly: 120_000, monthly: 80_000 }
 const plans = ['plus', 'plus', 'team', 'free']
 const deltaMs = 3_000
 const busyStepMs = 3_000

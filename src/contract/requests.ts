@@ -49,7 +49,7 @@ export const RequestView = z.object({
   costUsd: z.number().nullable(),
   firstTokenMs: z.number().nullable(),
   totalMs: z.number(),
-  transport: z.enum(['sse', 'json']),
+  transport: z.enum(['sse', 'json', 'ws']),
   client: z.string().nullable(),
   sessionId: z.string().nullable(),
   threadId: z.string().nullable(),

@@ -72,7 +72,7 @@ export type RequestRecord = {
   costMicroUsd: number | null
   firstTokenMs: number | null
   totalMs: number
-  transport: 'sse' | 'json'
+  transport: 'sse' | 'json' | 'ws'
   client: string | null
   sessionId: string | null
   threadId: string | null

@@ -31,7 +31,7 @@ export type Result = {
   errorMessage: string | null
   accountId: string | null
   firstTokenMs: number | null
-  transport: 'sse' | 'json'
+  transport: RequestRecord['transport']
   /** The terminal event's response object, where one came. */
   response: unknown
 }

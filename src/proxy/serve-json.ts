@@ -1,16 +1,15 @@
-import type { FastifyReply } from 'fastify'
 import { AppError } from '../errors.ts'
 import { errorOfEvent } from '../upstream/upstream-error.ts'
 import { learn } from './attempt.ts'
 import type { Downstream } from './downstream.ts'
 import { collectResponse } from './events.ts'
-import { failureOf, refusal, sendFailure, unexplained } from './failure.ts'
+import type { Connect, Exchange } from './exchange.ts'
+import { failureOf, refusal, unexplained } from './failure.ts'
 import { type Found, findAnswer } from './find-answer.ts'
 import { relayedHeaders } from './pool-usage.ts'
 import { type Ending, relay, type Shape } from './relay.ts'
 import type { ServeDeps } from './serve.ts'
 import { bind, settle, settleFailure } from './settle.ts'
-import type { Surface } from './surfaces.ts'
 import type { Turn } from './turn.ts'
 import { watchStream } from './watch.ts'
 
@@ -19,12 +18,13 @@ type Json = Record<string, unknown>
 /** Answer a turn with one JSON object, gathered from the stream that the upstream always sends. */
 export async function serveJson(
   turn: Turn,
-  reply: FastifyReply,
-  surface: Surface,
+  connect: Connect,
+  exchange: Exchange,
   ending: AbortController,
   deps: ServeDeps,
 ): Promise<unknown> {
   const { clock, keepAlive, pool } = deps
+  const client = connect(() => {})
   const unwatch = keepAlive.watch({
     startedAtMs: turn.startedAtMs,
     lastWriteAtMs: turn.startedAtMs,
@@ -41,19 +41,23 @@ export async function serveJson(
     const failure = failureOf(error, turn, clock.now())
     settleFailure(turn, failure ?? unexplained, deps)
     if (failure === null) throw error
-    return sendFailure(reply, failure)
+    return client.refuse(exchange.failure(failure))
   }
   try {
     bind(turn, found, deps)
     turn.dropBody()
     const { end, response } = await collect(found, deps)
     settle(turn, found, end, { firstTokenMs: null, transport: 'json' }, deps)
-    if (end.terminal === null) throw new AppError('stream_incomplete')
+    if (end.terminal === null) {
+      const broken = failureOf(new AppError('stream_incomplete'), turn, clock.now()) ?? null
+      return broken && client.refuse(exchange.failure(broken))
+    }
     if (end.terminal.type === 'response.failed' || end.terminal.type === 'error' || response === null) {
-      return sendFailure(reply, refusal(errorOfEvent(end.terminal.data, clock.now()), null, clock.now()))
+      const said = errorOfEvent(end.terminal.data, clock.now())
+      return client.refuse(exchange.failure(refusal(said, null, clock.now())))
     }
     const headers = relayedHeaders(found.head, pool.accounts(), clock.now())
-    return reply.headers(headers).send(surface.body === 'compaction' ? compacted(response) : response)
+    return client.answer(headers, exchange.objectOf(response))
   } finally {
     found.lease.release()
     unwatch()
@@ -86,16 +90,4 @@ async function collect(found: Found, deps: ServeDeps): Promise<{ end: Ending; re
   }
   const end = await relay(found.head, watch, shape, nowhere)
   return { end, response: collector.response() }
-}
-
-/** The answer of a compaction: only the item that stands for the history, in the shape that its clients know. */
-function compacted(response: Json): Json {
-  const output: unknown[] = Array.isArray(response.output) ? response.output : []
-  const { id, status, usage, service_tier } = response
-  return { object: 'response.compaction', id, status, output: output.filter(isCompaction), usage, service_tier }
-}
-
-function isCompaction(item: unknown): boolean {
-  const type = typeof item === 'object' && item !== null && 'type' in item ? item.type : null
-  return type === 'compaction' || type === 'compaction_summary'
 }

@@ -1,14 +1,11 @@
-import type { FastifyReply } from 'fastify'
 import { learn } from './attempt.ts'
-import { createDownstream, type Downstream } from './downstream.ts'
-import { failureOf, sendFailure, unexplained } from './failure.ts'
+import type { Client, Connect, Exchange } from './exchange.ts'
+import { failureOf, unexplained } from './failure.ts'
 import { type Found, findAnswer } from './find-answer.ts'
 import { relayedHeaders } from './pool-usage.ts'
 import { relay, type Shape } from './relay.ts'
 import type { ServeDeps } from './serve.ts'
 import { bind, settle, settleFailure } from './settle.ts'
-import { codexShape, keepAliveText, publicShape } from './shapes.ts'
-import type { Surface } from './surfaces.ts'
 import type { Turn } from './turn.ts'
 import { watchStream } from './watch.ts'
 
@@ -18,8 +15,8 @@ const firstSignOfLifeMs = 10_000
 /** Answer a turn with a stream of events. `ending` ends the turn when it takes too long. */
 export async function serveStream(
   turn: Turn,
-  reply: FastifyReply,
-  surface: Surface,
+  connect: Connect,
+  exchange: Exchange,
   ending: AbortController,
   deps: ServeDeps,
 ): Promise<unknown> {
@@ -35,40 +32,40 @@ export async function serveStream(
   const live = {
     startedAtMs: turn.startedAtMs,
     lastWriteAtMs: turn.startedAtMs + firstSignOfLifeMs,
-    mayInsert: () => surface.dialect === 'public' || watch.atBoundary(),
+    mayInsert: () => !exchange.passesBytes || watch.atBoundary(),
     insert: () => {
-      out.begin({ 'x-request-id': turn.ask.requestId })
-      out.write(keepAliveText[surface.dialect])
+      client.out.begin({ 'x-request-id': turn.ask.requestId })
+      client.out.write(exchange.keepAlive)
     },
     tooLong: () => ending.abort(new Error('turn_too_long')),
   }
-  const out = createDownstream(reply.raw, () => {
+  const client = connect(() => {
     live.lastWriteAtMs = clock.now()
   })
-  const shape = surface.dialect === 'codex' ? codexShape() : publicShape()
+  const shape = exchange.createShape()
   const unwatch = keepAlive.watch(live)
   try {
     found = await findAnswer(turn, deps)
     bind(turn, found, deps)
     turn.dropBody()
-    reply.hijack()
-    out.begin({ 'x-request-id': turn.ask.requestId, ...relayedHeaders(found.head, pool.accounts(), clock.now()) })
-    const end = await relay(found.head, watch, shape, out)
-    settle(turn, found, end, { firstTokenMs, transport: 'sse' }, deps)
-    return reply
+    const headers = relayedHeaders(found.head, pool.accounts(), clock.now())
+    client.out.begin({ 'x-request-id': turn.ask.requestId, ...headers })
+    const end = await relay(found.head, watch, shape, client.out)
+    settle(turn, found, end, { firstTokenMs, transport: turn.transport ?? 'sse' }, deps)
+    return undefined
   } catch (error) {
-    return failStream(turn, reply, out, shape, error, deps)
+    return failStream(turn, client, exchange, shape, error, deps)
   } finally {
     found?.lease.release()
     unwatch()
   }
 }
 
-/** No answer was found. With nothing sent yet this is an ordinary HTTP error; after a sign of life the stream must end. */
+/** No answer was found. With nothing sent yet this is an ordinary error; after a sign of life the stream must end. */
 function failStream(
   turn: Turn,
-  reply: FastifyReply,
-  out: Downstream,
+  { out, refuse }: Client,
+  exchange: Exchange,
   shape: Shape,
   error: unknown,
   deps: ServeDeps,
@@ -78,13 +75,12 @@ function failStream(
   settleFailure(turn, failure ?? unexplained, deps)
   if (!out.hasBegun()) {
     if (failure === null) throw error
-    return sendFailure(reply, failure)
+    return refuse(exchange.failure(failure))
   }
   if (failure === null) deps.log.error({ err: error, requestId: turn.ask.requestId }, 'turn failed')
-  reply.hijack()
   // Codex understands a spent pool only as a status: it gets that when it asks again.
-  const last = code === 'usage_limit_reached' ? null : shape.broken(code, message, true)
+  const last = exchange.passesBytes && code === 'usage_limit_reached' ? null : shape.broken(code, message, true)
   if (last !== null) out.write(last)
   out.end()
-  return reply
+  return undefined
 }

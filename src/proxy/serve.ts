@@ -1,25 +1,29 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
+import type { RequestRecord } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
 import type { Roster } from '../lib/roster.ts'
 import { announce } from './announce.ts'
 import { readAsk } from './ask.ts'
 import type { BodyReader } from './body.ts'
 import type { KeepAlive } from './downstream.ts'
+import type { Connect, Exchange } from './exchange.ts'
 import type { FindDeps } from './find-answer.ts'
+import { httpClient } from './http-client.ts'
 import { compactionRequest, normalizeRequest, parseBody } from './normalize.ts'
 import { serveJson } from './serve-json.ts'
 import { serveStream } from './serve-stream.ts'
 import { type SettleDeps, settleRejected } from './settle.ts'
-import type { Surface } from './surfaces.ts'
+import type { Spoken, Surface } from './surfaces.ts'
 import type { Turn } from './turn.ts'
 
 export type ServeDeps = FindDeps &
   SettleDeps & {
     bodies: BodyReader
+    keepAlive: KeepAlive
     /** Learns from clients which version of Codex is the newest. */
     catalogue: Pick<Catalogue, 'seen'>
-    keepAlive: KeepAlive
     /** The turns that are under way; aborting one ends it. */
     running: Roster<AbortController>
   }
@@ -38,54 +42,71 @@ export async function serveTurn(
   })
   const leave = deps.running.add(ending)
   try {
-    const turn = await readTurn(request, surface, startedAtMs, ending.signal, deps)
-    deps.catalogue.seen(turn.headers)
-    return await answerTurn(turn, reply, surface, ending, deps)
+    const { headers, id: requestId } = request
+    const arrival: Arrival = { headers, requestId, startedAtMs, signal: ending.signal, transport: null }
+    const { turn, exchange } = await readTurn(() => deps.bodies.read(request.raw), surface, arrival, deps)
+    await answerTurn(turn, httpClient(reply), exchange, ending, deps)
+    return reply
   } finally {
     leave()
   }
 }
 
-async function answerTurn(
+/** Find an answer and give it to the client, in the way that it asked for. */
+export async function answerTurn(
   turn: Turn,
-  reply: FastifyReply,
-  surface: Surface,
+  connect: Connect,
+  exchange: Exchange,
   ending: AbortController,
   deps: ServeDeps,
-): Promise<unknown> {
+): Promise<void> {
+  deps.catalogue.seen(turn.headers)
   announce(turn, 'admitted', null, deps)
   try {
-    const streams = surface.answers === 'stream' || (surface.answers === 'as_asked' && turn.ask.stream)
-    return await (streams ? serveStream : serveJson)(turn, reply, surface, ending, deps)
+    await (exchange.streams ? serveStream : serveJson)(turn, connect, exchange, ending, deps)
   } finally {
     turn.dropBody()
   }
 }
 
+/** What is known of a request before its body is read. */
+export type Arrival = {
+  headers: IncomingHttpHeaders
+  requestId: string
+  startedAtMs: number
+  signal: AbortSignal
+  /** Null: what the client asks for decides. */
+  transport: RequestRecord['transport'] | null
+}
+
+/** `done` must be called when the bytes are no longer held. */
+type Body = { bytes: Buffer; done: () => void }
+
 /** @throws AppError, after it was recorded */
-async function readTurn(
-  request: FastifyRequest,
+export async function readTurn(
+  readBody: () => Promise<Body>,
   surface: Surface,
-  startedAtMs: number,
-  signal: AbortSignal,
+  arrival: Arrival,
   deps: ServeDeps,
-): Promise<Turn> {
-  const { headers, id: requestId } = request
+): Promise<{ turn: Turn; exchange: Exchange }> {
+  const { headers, requestId, startedAtMs, signal, transport } = arrival
   const route = surface.path
   let done = () => {}
   try {
-    const read = await deps.bodies.read(request.raw)
+    const read = await readBody()
     done = read.done
-    const { ask, isNative } = readAsk(read.bytes, headers, requestId)
-    const body = surface.body === 'native' && isNative ? read.bytes : rewritten(read.bytes, surface)
+    const spoken = surface.speak(read.bytes, { requestId, nowMs: deps.clock.now() })
+    const { ask, isNative } = readAsk(spoken.request, headers, requestId)
+    const body = spoken.form === 'native' && (isNative || transport === 'ws') ? spoken.request : rewritten(spoken)
     const dropBody = () => {
       turn.body = nothing
       done()
     }
     const turn: Turn = {
-      ...{ ask, headers, route, startedAtMs, signal, attempts: [], waitedMs: 0, decision: null, body, dropBody },
+      ...{ ask, headers, route, startedAtMs, signal, transport },
+      ...{ attempts: [], waitedMs: 0, decision: null, body, dropBody },
     }
-    return turn
+    return { turn, exchange: spoken.exchange(ask) }
   } catch (error) {
     done()
     if (error instanceof AppError) settleRejected({ headers, requestId, route, startedAtMs }, error, deps)
@@ -95,7 +116,7 @@ async function readTurn(
 
 const nothing = Buffer.alloc(0)
 
-function rewritten(bytes: Buffer, surface: Surface): Buffer {
-  const parsed = parseBody(bytes)
-  return Buffer.from(JSON.stringify((surface.body === 'compaction' ? compactionRequest : normalizeRequest)(parsed)))
+function rewritten({ request, form }: Spoken): Buffer {
+  const parsed = parseBody(request)
+  return Buffer.from(JSON.stringify((form === 'compaction' ? compactionRequest : normalizeRequest)(parsed)))
 }

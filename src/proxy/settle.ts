@@ -83,7 +83,7 @@ export function settleFailure(
     errorMessage: failure.message,
     accountId: turn.attempts.at(-1)?.accountId ?? null,
     firstTokenMs: null,
-    transport: turn.ask.stream ? 'sse' : 'json',
+    transport: turn.transport ?? (turn.ask.stream ? 'sse' : 'json'),
     response: null,
   })
 }

@@ -40,9 +40,3 @@ export function publicShape(): Shape {
     },
   }
 }
-
-/** What keeps a silent stream alive: a data event for Codex, a comment for everybody else. */
-export const keepAliveText = {
-  codex: 'event: codex.keepalive\ndata: {"type":"codex.keepalive"}\n\n',
-  public: ': keepalive\n\n',
-}

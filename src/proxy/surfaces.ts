@@ -1,18 +1,33 @@
-/** A client-facing route for turns: what it takes, what it answers, and how its clients are spoken to. */
+import type { Ask } from '../domain/request.ts'
+import { compactionExchange, nativeExchange, publicExchange } from './dialects.ts'
+import type { Exchange } from './exchange.ts'
+
+/** A client-facing route for turns, and how its clients are understood. */
 export type Surface = {
   path: string
-  /** `native`: bytes pass as they came, if they have the upstream's form. `public`: always brought into that form. */
-  body: 'native' | 'public' | 'compaction'
-  answers: 'stream' | 'as_asked' | 'json'
-  /** How streams are kept alive and how they report a break. */
-  dialect: 'codex' | 'public'
+  /** Reads what a client says. @throws AppError naming the field at fault */
+  speak(bytes: Buffer, context: SpeakContext): Spoken
 }
 
+export type SpeakContext = { requestId: string; nowMs: number }
+
+/** What was said, in the terms of the Responses API. */
+export type Spoken = {
+  request: Buffer
+  /** `native`: bytes pass as they came, if they have the upstream's form. `public`: always brought into that form. */
+  form: 'native' | 'public' | 'compaction'
+  exchange(ask: Ask): Exchange
+}
+
+const responses =
+  (form: Spoken['form'], exchange: (ask: Ask) => Exchange): Surface['speak'] =>
+  (request) => ({ request, form, exchange })
+
 export const surfaces: readonly Surface[] = [
-  { path: '/backend-api/codex/responses', body: 'native', answers: 'stream', dialect: 'codex' },
-  { path: '/v1/responses', body: 'public', answers: 'as_asked', dialect: 'public' },
-  { path: '/backend-api/codex/responses/compact', body: 'compaction', answers: 'json', dialect: 'codex' },
-  { path: '/v1/responses/compact', body: 'compaction', answers: 'json', dialect: 'public' },
+  { path: '/backend-api/codex/responses', speak: responses('native', nativeExchange) },
+  { path: '/v1/responses', speak: responses('public', publicExchange) },
+  { path: '/backend-api/codex/responses/compact', speak: responses('compaction', compactionExchange) },
+  { path: '/v1/responses/compact', speak: responses('compaction', compactionExchange) },
 ]
 
 /** Where clients try to open a WebSocket. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Decision } from '../balancer/choose.ts'
-import type { Ask, Attempt } from '../domain/request.ts'
+import type { Ask, Attempt, RequestRecord } from '../domain/request.ts'
 
 /** One request on its way through: what was asked, and what has been tried so far. */
 export type Turn = {
@@ -11,6 +11,8 @@ export type Turn = {
   /** Nothing will be tried again: let go of the body before a long answer comes. */
   dropBody(): void
   route: string
+  /** Null: what the client asks for decides. */
+  transport: RequestRecord['transport'] | null
   startedAtMs: number
   /** Aborted when the client goes away, when the turn takes too long, or when the server has to stop. */
   signal: AbortSignal

@@ -48,6 +48,7 @@ export const enForecast = {
   'whatIf.run': 'Replay',
   'whatIf.running': 'Replaying…',
   'whatIf.edited': 'With what is not saved yet.',
+  'whatIf.invalid': 'What is not saved yet has a fault in it. “Save” marks where.',
   'whatIf.none': 'No turn was logged in that time.',
   'whatIf.replayed': { one: '{turns} turn since {since}.', other: '{turns} turns since {since}.' },
   'whatIf.strategy': 'Strategy',

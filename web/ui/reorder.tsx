@@ -1,7 +1,8 @@
 import { type PointerEvent, type ReactNode, useRef, useState } from 'react'
 import { t } from '../messages/index.ts'
 
-type Place = { id: string; name: string; note?: ReactNode }
+/** `isPlaced` is false of what stands at the end because nobody has placed it. */
+type Place = { id: string; name: string; note?: ReactNode; isPlaced?: boolean }
 type Drag = { from: number; to: number; offset: number }
 type Geometry = { startY: number; middles: number[]; height: number }
 
@@ -63,7 +64,7 @@ export function Reorder({ label, places, onChange }: ReorderProps) {
   return (
     <div className="reorder">
       <ol ref={list} aria-label={label}>
-        {places.map(({ id, name, note }, index) => (
+        {places.map(({ id, name, note, isPlaced = true }, index) => (
           <li
             key={id}
             aria-label={name}
@@ -79,7 +80,7 @@ export function Reorder({ label, places, onChange }: ReorderProps) {
               onPointerUp={(event) => drop(event, index)}
               onPointerCancel={end}
             />
-            <span className="at small">{index + 1}</span>
+            <span className="at small">{isPlaced ? index + 1 : '–'}</span>
             <span className="what">
               {name} {note !== undefined && <span className="small">{note}</span>}
             </span>

@@ -3,13 +3,13 @@ import { guessedTokens, weightedTokens } from '../../domain/burn.ts'
 import type { Settings } from '../../domain/settings.ts'
 import { chanceOf } from '../chance.ts'
 import { choose, type Decision } from '../choose.ts'
-import { firstEndOf, isWorthWaiting } from '../patience.ts'
 import type { ReplayRules } from '../replay.ts'
 import type { Home } from '../strategies/strategy.ts'
 import type { Agenda } from './agenda.ts'
 import type { ModelCache } from './cache.ts'
 import type { Homes } from './homes.ts'
 import { createPolls } from './polls.ts'
+import { createQueue, type Waiting } from './queue.ts'
 import { createTally } from './tally.ts'
 import type { Fault, ModelUpstream } from './upstream.ts'
 import type { View } from './view.ts'
@@ -43,7 +43,7 @@ export type Happening =
 type Refusal = { kind: 'full' | 'burst' | 'sign_in_lost'; untilMs: number }
 
 /** A turn under way. */
-type Turn = {
+type Turn = Waiting & {
   arrival: ReplayArrival
   home: Home | null
   tried: Set<string>
@@ -51,11 +51,6 @@ type Turn = {
   /** Calls so far, and accounts that failed. */
   round: number
   failing: number
-  waitedMs: number
-  /** How long it may wait. */
-  untilMs: number
-  /** Set while it waits for a place. */
-  waitingSinceMs: number | null
   lastFault: 'limited' | 'failed' | null
 }
 
@@ -83,11 +78,8 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
   const polls = createPolls(view.accounts, rules.pollMs, (atMs, accountId) =>
     agenda.put(atMs, { kind: 'poll', accountId }),
   )
-  const waiters = new Set<Turn>()
-  let isOffering = false
-
-  /** Choose and count in, or null with the decision that says why. */
-  const chooseFor = (turn: Turn, nowMs: number): Decision => {
+  /** Choose, count in and call. */
+  const attempt = (turn: Turn, nowMs: number): Decision => {
     const { id, model, inputTokens } = turn.arrival
     const { home, tried } = turn
     const seed = `${id}:${turn.round}`
@@ -95,6 +87,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     const decision = choose(view.accounts, ask, settings, nowMs)
     if (decision.accountId !== null) {
       const guess = guessedTokens(inputTokens, home?.warmTokens ?? 0)
+      queue.leave(turn, nowMs)
       view.chosen(decision.accountId, nowMs)
       view.lease(decision.accountId, guess)
       turn.round++
@@ -102,55 +95,15 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     }
     return decision
   }
-  const search = (turn: Turn, nowMs: number) => {
-    const { accountId, ...decision } = chooseFor(turn, nowMs)
-    if (accountId !== null) return
-    turn.untilMs = nowMs + settings.waitSeconds * 1_000 - turn.waitedMs
-    const isWorthIt = turn.untilMs > nowMs && isWorthWaiting(decision.excluded, turn.untilMs)
-    if (!isWorthIt || waiters.size >= settings.maxWaiting) return giveUp(turn, decision, nowMs)
-    turn.waitingSinceMs = nowMs
-    waiters.add(turn)
-    agenda.put(turn.untilMs, { kind: 'too_long', turn })
-    wakeAt(firstEndOf(decision.excluded))
-  }
-  /** Moments that come in vain cost little: none is taken back. */
-  const wakeAt = (atMs: number | null) => {
-    if (atMs !== null) agenda.put(atMs, { kind: 'offer' })
-  }
-  const leaveQueue = (turn: Turn, nowMs: number) => {
-    waiters.delete(turn)
-    turn.waitedMs += nowMs - (turn.waitingSinceMs ?? nowMs)
-    turn.waitingSinceMs = null
-  }
-  const offer = (nowMs: number) => {
-    if (waiters.size === 0 || isOffering) return
-    isOffering = true
-    /** Whoever is asked in vain stands for all that have tried the same accounts. */
-    const vain = new Set<string>()
-    let firstEndMs: number | null = null
-    for (const turn of [...waiters]) {
-      const sort = [...turn.tried].sort().join(' ')
-      if (vain.has(sort)) continue
-      const { accountId, ...decision } = chooseFor(turn, nowMs)
-      if (accountId !== null) leaveQueue(turn, nowMs)
-      else if (isWorthWaiting(decision.excluded, turn.untilMs)) {
-        vain.add(sort)
-        firstEndMs = Math.min(
-          firstEndMs ?? Number.POSITIVE_INFINITY,
-          firstEndOf(decision.excluded) ?? Number.POSITIVE_INFINITY,
-        )
-      } else {
-        leaveQueue(turn, nowMs)
-        giveUp(turn, decision, nowMs)
-      }
-    }
-    if (firstEndMs !== null && firstEndMs !== Number.POSITIVE_INFINITY) wakeAt(firstEndMs)
-    isOffering = false
-  }
-  const giveUp = (turn: Turn, decision: Pick<Decision, 'excluded'>, nowMs: number) => {
-    if (turn.lastFault === 'failed') tally.failed(turn, view.accounts, nowMs)
-    else tally.refused(turn, decision, nowMs)
-  }
+  const queue = createQueue<Turn>({
+    ...{ settings, attempt },
+    giveUp(turn, decision, nowMs) {
+      if (turn.lastFault === 'failed') tally.failed(turn, view.accounts, nowMs)
+      else tally.refused(turn, decision, nowMs)
+    },
+    wakeAt: (atMs) => agenda.put(atMs, { kind: 'offer' }),
+    deadline: (atMs, turn) => agenda.put(atMs, { kind: 'too_long', turn }),
+  })
 
   const call = (made: Call, nowMs: number) => {
     const { turn, accountId } = made
@@ -171,7 +124,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
   }
   const release = ({ accountId, guess }: Call, nowMs: number) => {
     view.release(accountId, guess, null)
-    offer(nowMs)
+    queue.offer(nowMs)
   }
   const refused = (made: Call, { kind, untilMs }: Refusal, nowMs: number) => {
     const { turn, accountId } = made
@@ -188,7 +141,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     if (kind === 'sign_in_lost' || turn.limited.has(accountId)) turn.tried.add(accountId)
     turn.limited.add(accountId)
     release(made, nowMs)
-    search(turn, nowMs)
+    queue.seek(turn, nowMs)
   }
   const failed = (made: Call, nowMs: number) => {
     const { turn, accountId, tries } = made
@@ -201,14 +154,14 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     turn.limited.add(accountId)
     release(made, nowMs)
     if (++turn.failing >= failingAccounts) return tally.failed(turn, view.accounts, nowMs)
-    search(turn, nowMs)
+    queue.seek(turn, nowMs)
   }
   const started = ({ turn, accountId }: Call, nowMs: number) => {
     const { threadKey, sessionKey } = turn.arrival
     view.started(accountId)
     view.read(accountId, upstream.figures(accountId, 'header', nowMs), false, nowMs)
     homes.bind(threadKey, sessionKey, accountId, nowMs)
-    offer(nowMs)
+    queue.offer(nowMs)
   }
   const ended = ({ turn, accountId, guess }: Call, cached: number, nowMs: number) => {
     const { threadKey, sessionKey, inputTokens, outputTokens } = turn.arrival
@@ -219,7 +172,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     homes.warmed(threadKey, sessionKey, accountId, inputTokens + outputTokens, nowMs)
     view.release(accountId, guess, usage)
     polls.due(accountId, nowMs)
-    offer(nowMs)
+    queue.offer(nowMs)
   }
   const strike = (fault: Fault, nowMs: number) => {
     polls.due(fault.accountId, nowMs)
@@ -236,7 +189,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
         ...{ waitedMs: 0, untilMs: nowMs, waitingSinceMs: null, lastFault: null },
       }
       tally.arrived()
-      search(turn, nowMs)
+      queue.seek(turn, nowMs)
     },
     handle(happening: Happening, nowMs: number) {
       switch (happening.kind) {
@@ -248,7 +201,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
           if (happening.fault.kind === 'sign_in_lost') {
             tally.learned(happening.fault.accountId, 0)
             view.report(happening.fault.accountId, { kind: 'signed_in' }, nowMs)
-            offer(nowMs)
+            queue.offer(nowMs)
           }
           return
         case 'poll': {
@@ -256,7 +209,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
           polls.done(accountId)
           if (isPolled(view.get(accountId)) && upstream.answer(accountId, nowMs).kind !== 'sign_in_lost')
             view.read(accountId, upstream.figures(accountId, 'poll', nowMs), true, nowMs)
-          return offer(nowMs)
+          return queue.offer(nowMs)
         }
         case 'called':
           return call(happening.call, nowMs)
@@ -269,14 +222,9 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
         case 'ended':
           return ended(happening.call, happening.cached, nowMs)
         case 'offer':
-          return offer(nowMs)
-        case 'too_long': {
-          const { turn } = happening
-          if (!waiters.has(turn)) return
-          const decision = chooseFor(turn, nowMs)
-          leaveQueue(turn, nowMs)
-          if (decision.accountId === null) giveUp(turn, decision, nowMs)
-        }
+          return queue.offer(nowMs)
+        case 'too_long':
+          return queue.tooLong(happening.turn, nowMs)
       }
     },
     counts: tally.counts,

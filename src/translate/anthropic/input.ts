@@ -17,6 +17,7 @@ export function inputOf(turns: readonly Turn[]): Json[] {
   const items = turns.flatMap((turn) => {
     if (turn.role === 'system') return systemItems(turn)
     if (turn.role === 'user') return userItems(turn, owed)
+    checkAnswered(owed)
     owed = { path: turn.path, ids: new Set() }
     return assistantItems(turn, owed, usedIds)
   })
@@ -42,7 +43,11 @@ function userItems({ blocks }: Turn, owed: Owed): Json[] {
       continue
     }
     endMessage()
-    items.push({ type: 'function_call_output', call_id: answeredId(block, path, owed), output: toolOutput(block, path) })
+    items.push({
+      type: 'function_call_output',
+      call_id: answeredId(block, path, owed),
+      output: toolOutput(block, path),
+    })
   }
   endMessage()
   checkAnswered(owed)
@@ -78,18 +83,21 @@ function assistantItems({ blocks }: Turn, owed: Owed, usedIds: Set<string>): Jso
     if (content.length > 0) items.push({ type: 'message', role: 'assistant', content })
     content = []
   }
-  const add = (item: Json) => {
+  const endReasoning = () => {
+    if (reasoning.length === 0) return
     endMessage()
-    items.push(...reasoning, item)
+    items.push(...reasoning)
     reasoning = []
+  }
+  const add = (item: Json) => {
+    endReasoning()
+    endMessage()
+    items.push(item)
   }
   for (const { block, path } of blocks) {
     if (block.type === 'text') {
-      const part = { type: 'output_text', text: textOf(block, path) }
-      if (reasoning.length > 0) endMessage()
-      items.push(...reasoning)
-      reasoning = []
-      content.push(part)
+      endReasoning()
+      content.push({ type: 'output_text', text: textOf(block, path) })
     } else if (block.type === 'thinking' || block.type === 'redacted_thinking') {
       const item = reasoningOf(block)
       if (item !== null) reasoning.push(item)
@@ -126,9 +134,7 @@ function callOf({ block, path }: Placed, owed: Owed, usedIds: Set<string>): Json
 function searchOf(block: Json): Json | null {
   if (block.name !== 'web_search') return null
   const query = isObject(block.input) ? filled(block.input.query) : null
-  return query === null
-    ? null
-    : { type: 'web_search_call', status: 'completed', action: { type: 'search', query } }
+  return query === null ? null : { type: 'web_search_call', status: 'completed', action: { type: 'search', query } }
 }
 
 /** What a server tool found can be read by its maker only; what the model made of it stands in the texts. */

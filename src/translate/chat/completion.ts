@@ -41,7 +41,6 @@ export function chatCompletionOf(response: Json, options: ChatAnswer): Json {
     choices: [{ index: 0, message, logprobs: null, finish_reason }],
     ...(usage === null ? {} : { usage }),
     ...(serviceTier === null ? {} : { service_tier: serviceTier }),
-    system_fingerprint: null,
   }
 }
 

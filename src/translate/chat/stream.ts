@@ -30,7 +30,6 @@ export function createChatStream(options: ChatAnswer & { includeUsage: boolean }
       created: options.createdSeconds,
       model,
       ...(tier === null ? {} : { service_tier: tier }),
-      system_fingerprint: null,
       choices,
       ...(options.includeUsage ? { usage } : {}),
     })

@@ -48,7 +48,7 @@ export function createTextCompletionStream(options: CompletionAnswer & { include
 }
 
 function head({ id, createdSeconds, model }: CompletionAnswer, served: string | null): Json {
-  return { id, object: 'text_completion', created: createdSeconds, model: served ?? model, system_fingerprint: null }
+  return { id, object: 'text_completion', created: createdSeconds, model: served ?? model }
 }
 
 function choice(text: string, reason: string | null): Json {

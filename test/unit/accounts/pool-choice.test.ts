@@ -87,15 +87,74 @@ describe('a refresh', () => {
 })
 
 describe('a lease', () => {
+  const took = { input: 1_000, cached: 0, output: 100, reasoning: 0 }
+
   it('counts a request in, and out once', async () => {
     const pool = await rig.loaded()
     const [one, two] = [pool.lease(rig.a), pool.lease(rig.a)]
-    expect(pool.get(rig.a)?.inFlight).toBe(2)
+    expect(pool.get(rig.a)).toMatchObject({ inFlight: 2, starting: 2 })
     one.release()
     one.release()
-    expect(pool.get(rig.a)?.inFlight).toBe(1)
+    expect(pool.get(rig.a)).toMatchObject({ inFlight: 1, starting: 1 })
     two.release()
-    expect(pool.get(rig.a)?.inFlight).toBe(0)
+    expect(pool.get(rig.a)).toMatchObject({ inFlight: 0, starting: 0 })
+  })
+
+  it('is a turn start until its answer begins', async () => {
+    const pool = await rig.loaded()
+    const one = pool.lease(rig.a)
+    one.started()
+    one.started()
+    expect(pool.get(rig.a)).toMatchObject({ inFlight: 1, starting: 0 })
+    one.release()
+    one.started()
+    expect(pool.get(rig.a)).toMatchObject({ inFlight: 0, starting: 0 })
+  })
+
+  it('weighs what it was guessed to take, then what it took, until figures show it', async () => {
+    const pool = await rig.loaded()
+    const [one, two] = [pool.lease(rig.a, 5_000), pool.lease(rig.a, 300)]
+    expect(pool.get(rig.a)?.unseenTokens).toBe(5_300)
+    one.release(took)
+    expect(pool.get(rig.a)?.unseenTokens).toBe(300 + 1_600)
+    pool.read(rig.a, rig.figure(12))
+    expect(pool.get(rig.a)?.unseenTokens).toBe(300)
+    two.release(null)
+    expect(pool.get(rig.a)?.unseenTokens).toBe(0)
+  })
+
+  it('teaches what a token takes of a window', async () => {
+    const pool = await rig.loaded()
+    pool.read(rig.a, rig.figure(10))
+    pool.lease(rig.a).release(took)
+    pool.read(rig.a, rig.figure(10))
+    pool.lease(rig.a).release(took)
+    pool.read(rig.a, rig.figure(14))
+    expect(pool.get(rig.a)?.burn).toEqual({ short: { weighted: 3_200, percent: 4 } })
+    await pool.flush()
+    expect((await rig.loaded()).get(rig.a)?.burn).toEqual({ short: { weighted: 3_200, percent: 4 } })
+  })
+
+  it('makes room known whenever there may be some', async () => {
+    let told = 0
+    const pool = await rig.loaded({ onRoom: () => told++ })
+    const calls = (work: () => void) => {
+      const before = told
+      work()
+      return told - before
+    }
+    let lease = pool.lease(rig.a)
+    expect(calls(() => lease.started())).toBe(1)
+    expect(calls(() => lease.release())).toBe(1)
+    expect(calls(() => lease.release())).toBe(0)
+    expect(calls(() => pool.report(rig.a, { kind: 'paused' }))).toBe(1)
+    expect(calls(() => pool.setModels(rig.a, new Set()))).toBe(1)
+    expect(
+      calls(() => {
+        lease = pool.lease(rig.a)
+        pool.choose(ask)
+      }),
+    ).toBe(0)
   })
 })
 

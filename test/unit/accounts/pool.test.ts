@@ -158,6 +158,62 @@ describe('a used-up window', () => {
   })
 })
 
+describe('a limit of one model', () => {
+  const spark = (percent: number, given = {}) => ({
+    ...{ key: 'codex_spark', name: 'GPT-5.3-Codex-Spark', feature: null },
+    windows: [aWindow('short', percent, given)],
+  })
+
+  it('blocks that model, and fills its own window only', async () => {
+    const pool = await rig.loaded()
+    pool.read(rig.a, reading({ windows: [aWindow('short', 10)], meters: [spark(40)] }))
+    rig.clock.advance(1_000)
+    pool.windowUsedUp(rig.a, 'usage_limit_reached', nowMs + hourMs, 'codex_spark')
+    const account = pool.get(rig.a)
+    expect(account?.health.blocks).toMatchObject([{ by: 'window', window: 'short', meter: 'codex_spark' }])
+    expect(account?.meters).toMatchObject([{ windows: [{ usedPercent: 100, source: 'refusal' }] }])
+    expect(account?.windows).toMatchObject([{ usedPercent: 10 }])
+    expect(statusOf(account?.health ?? expect.fail('The account is gone.'), nowMs)).toBe('active')
+    await pool.flush()
+    expect((await rig.loaded()).get(rig.a)?.meters).toEqual(account?.meters)
+  })
+
+  it('ends early when a new window of it is seen', async () => {
+    const pool = await rig.loaded()
+    pool.read(rig.a, reading({ meters: [spark(40)] }))
+    pool.windowUsedUp(rig.a, 'usage_limit_reached', nowMs + hourMs, 'codex_spark')
+    rig.clock.advance(1_000)
+    pool.read(rig.a, reading({ meters: [spark(1, { readAtMs: nowMs + 1_000, resetAtMs: nowMs + 5 * hourMs })] }))
+    expect(pool.get(rig.a)?.health.blocks).toEqual([])
+    expect(pool.get(rig.a)?.meters[0]?.windows[0]?.usedPercent).toBe(1)
+  })
+})
+
+describe('a reset credit', () => {
+  it('ends the windows that ran, with what was known of them', async () => {
+    const pool = await rig.loaded()
+    pool.windowUsedUp(rig.a, 'usage_limit_reached', nowMs + hourMs)
+    pool.report(rig.a, { kind: 'refused', by: 'burst', code: 'x', untilMs: nowMs + 5, window: null, meter: null })
+    pool.windowsReset(rig.a)
+    expect(pool.get(rig.a)).toMatchObject({ windows: [], limitReached: null, health: { blocks: [{ by: 'burst' }] } })
+    pool.read(rig.a, rig.figure(3))
+    expect(pool.get(rig.a)?.windows).toMatchObject([{ usedPercent: 3 }])
+  })
+})
+
+describe('what a person wants of an account', () => {
+  it('is known at once, kept, and not undone by what happens', async () => {
+    const pool = await rig.loaded()
+    expect(await pool.setPreferences(rig.a, { policy: 'preserve', tags: ['work'] })).toBe(true)
+    expect(await pool.setPreferences('acc_gone', { priority: 3 })).toBe(false)
+    pool.report(rig.a, { kind: 'failed', code: 'x' })
+    await pool.setPreferences(rig.a, { priority: 3 })
+    const wanted = { policy: 'preserve', priority: 3, tags: ['work'] }
+    expect(pool.get(rig.a)).toMatchObject(wanted)
+    expect((await rig.loaded()).get(rig.a)).toMatchObject(wanted)
+  })
+})
+
 describe('samples for trends', () => {
   it('are kept when a figure changes, and now and then when it does not', async () => {
     const pool = await rig.loaded()

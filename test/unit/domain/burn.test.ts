@@ -52,25 +52,25 @@ describe('what a token takes of a window', () => {
 
 describe('learning', () => {
   const before = [aWindow('short', 20), aWindow('weekly', 5)]
-  const after = (short: number, given = {}) => [aWindow('short', short, given), aWindow('weekly', 5)]
+  const moved = (short: number, given = {}) => [aWindow('short', short, given), aWindow('weekly', 5)]
 
   it('takes what was spent while a figure moved', () => {
-    expect(learnBurn(null, before, after(23), { short: 9_000, weekly: 9_000 })).toEqual({
+    expect(learnBurn(null, before, moved(23), { short: 9_000, weekly: 9_000 })).toEqual({
       short: { weighted: 9_000, percent: 3 },
     })
   })
 
   it('adds up, and forgets by halves, so that a changed plan is learned anew', () => {
     const known = { short: { weighted: 100_000, percent: 38 } }
-    expect(learnBurn(known, before, after(24), { short: 10_000 })).toEqual({ short: { weighted: 55_000, percent: 21 } })
+    expect(learnBurn(known, before, moved(24), { short: 10_000 })).toEqual({ short: { weighted: 55_000, percent: 21 } })
   })
 
   it.each<[string, Parameters<typeof learnBurn>[2], number]>([
-    ['nothing was spent here', after(23), 0],
-    ['a figure stays', after(20), 9_000],
-    ['a figure goes down', after(3), 9_000],
-    ['a window is full: what was spent beyond it shows nowhere', after(100), 9_000],
-    ['a window began anew, also if it is fuller already', after(23, { resetAtMs: nowMs + 6 * hourMs }), 9_000],
+    ['nothing was spent here', moved(23), 0],
+    ['a figure stays', moved(20), 9_000],
+    ['a figure goes down', moved(3), 9_000],
+    ['a window is full: what was spent beyond it shows nowhere', moved(100), 9_000],
+    ['a window began anew, also if it is fuller already', moved(23, { resetAtMs: nowMs + 6 * hourMs }), 9_000],
     ['a window is new', [aWindow('monthly', 9)], 9_000],
   ])('learns nothing when %s', (_when, windows, spent) => {
     expect(learnBurn(null, before, windows, { short: spent })).toBeNull()

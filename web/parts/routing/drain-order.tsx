@@ -18,6 +18,7 @@ export function DrainOrder({ order, onChange }: { order: readonly string[]; onCh
           .map(({ accountId, displayName, planType }) => ({
             id: accountId,
             name: displayName,
+            isPlaced: order.includes(accountId),
             note: [planName(planType), ...(order.includes(accountId) ? [] : [t('settings.drainNew')])].join(' · '),
           }))
         return (

@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { SettingsView } from '../../../src/contract/settings.ts'
 import type { WhatIfView } from '../../../src/contract/what-if.ts'
-import { api } from '../../api.ts'
+import { ApiError, api } from '../../api.ts'
 import { compact, percent, when, whole } from '../../format.ts'
 import { t } from '../../messages/index.ts'
 import { useNow } from '../../now.ts'
@@ -20,6 +20,7 @@ export function WhatIf({ changes }: { changes: Partial<SettingsView> }) {
   const run = useMutation({ mutationFn: api.whatIf })
   // The strategies are tried all, and what happens to reset credits is not replayed.
   const { strategy: _strategy, resetCreditRule: _rule, ...settings } = changes
+  const isInvalid = run.error instanceof ApiError && run.error.faults.length > 0
   const isEdited = Object.keys(settings).length > 0
   return (
     <Section title={t('whatIf.title')}>
@@ -37,7 +38,7 @@ export function WhatIf({ changes }: { changes: Partial<SettingsView> }) {
           </button>
           {isEdited && <span className="small">{t('whatIf.edited')}</span>}
         </div>
-        <Problem error={run.error} />
+        <Problem error={isInvalid ? new Error(t('whatIf.invalid')) : run.error} />
         {run.data && !run.isPending && <Results view={run.data} />}
       </div>
     </Section>

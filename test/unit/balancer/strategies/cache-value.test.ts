@@ -98,6 +98,13 @@ describe('cache_value, with a warm cache', () => {
     expect(moves.slice(first)).not.toContain(false)
   })
 
+  it('stays where a person put the thread, whatever the price, until that account is near its edge', () => {
+    const byHand = { accountId: 'a', warmTokens: 0, byHand: true }
+    expect(with_(byHand, [weekly('a', 90, 6.9), weekly('b', 10, 0.5)]).accountId).toBe('a')
+    expect(with_({ ...byHand, byHand: false }, [weekly('a', 90, 6.9), weekly('b', 10, 0.5)]).accountId).toBe('b')
+    expect(with_(byHand, [weekly('a', 99, 6.9), weekly('b', 10, 0.5)]).accountId).toBe('b')
+  })
+
   it('leaves an account near its edge, whatever the price', () => {
     expect(with_(warm('a'), [figures('a', 96, 0), figures('b', 90, 90)])).toMatchObject({
       accountId: 'b',
