@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ReplayArrival } from '../balancer/replay.ts'
 import { hourMs, minuteMs } from '../domain/quota.ts'
 import type { Arrival, Store } from '../store/store.ts'
@@ -33,6 +34,8 @@ export async function recordedLoad(
   let atFrom = new Set<string>()
   for (;;) {
     const rows = await store.requests.arrivals({ sinceMs: fromMs, untilMs, limit: pageRows })
+    // SQLite answers at once: without a turn of the event loop the pages would follow each other like one.
+    await nextTurn()
     for (const row of rows) if (!atFrom.has(row.id)) arrivals.push(reading.read(row))
     const last = rows.at(-1)
     if (last === undefined || rows.length < pageRows) break

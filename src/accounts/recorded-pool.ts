@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ModelAccount, ModelWindow } from '../balancer/replay.ts'
 import { type Account, healthy, type StoredAccount } from '../domain/account.ts'
 import { percentPerToken } from '../domain/burn.ts'
@@ -29,6 +30,7 @@ export async function recordedPool(
   const pool: RecordedPool = { accounts: [], upstream: [], absent: stored.length - fit.length, withoutStart: 0 }
   for (const account of fit) {
     const hours = await store.usage.hours(sinceMs - oldestFigureMs, account.id)
+    await nextTurn()
     const windows = windowsThen(account, hours, sinceMs)
     if (windows.length === 0) pool.withoutStart++
     pool.accounts.push(accountThen(account, windows))

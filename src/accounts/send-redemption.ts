@@ -1,6 +1,6 @@
 import type { Redemption } from '../domain/redemption.ts'
 import type { Clock } from '../lib/clock.ts'
-import { TransportError } from '../upstream/client.ts'
+import { TransportError } from '../upstream/transport-error.ts'
 import { readRedeemed } from '../upstream/reset-credits.ts'
 import { errorOfBody } from '../upstream/upstream-error.ts'
 import type { AccountCalls } from './account-calls.ts'

@@ -16,7 +16,7 @@ export type WhatIf = {
   results: WhatIfResult[]
 }
 
-export type WhatIfResult = {
+type WhatIfResult = {
   strategy: StrategyName
   /** These are the settings as they are. */
   isCurrent: boolean
@@ -45,7 +45,7 @@ export type WhatIfAsk = {
 /** The newest so many turns are replayed. */
 export const mostArrivals = 20_000
 /** Streams are served by the same process: after so long something else has its turn. */
-const sliceMs = 10
+const sliceMs = 5
 
 /** Replay the recorded arrivals through the present settings and through others. @throws the signal's reason */
 export async function whatIf(

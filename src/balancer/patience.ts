@@ -2,18 +2,14 @@ import type { Excluded } from './sift.ts'
 
 /**
  * What a request that nobody can serve at this moment may wait for: a place on an account, or the moment at which the
- * first brief rest ends. Null: nothing that comes by itself within minutes.
+ * first limit or rest ends. Null: nothing that comes by itself.
  */
 export type Patience = { kind: 'room' } | { kind: 'until'; atMs: number } | null
 
 export function patienceOf(excluded: readonly Excluded[]): Patience {
-  let atMs = Number.POSITIVE_INFINITY
-  for (const { exclusion } of excluded) {
-    if (exclusion.reason === 'busy' || exclusion.reason === 'probing') return { kind: 'room' }
-    if (exclusion.reason !== 'blocked' || exclusion.by === 'window' || exclusion.by === 'plan') continue
-    atMs = Math.min(atMs, exclusion.untilMs)
-  }
-  return atMs === Number.POSITIVE_INFINITY ? null : { kind: 'until', atMs }
+  if (excluded.some(({ exclusion: { reason } }) => reason === 'busy' || reason === 'probing')) return { kind: 'room' }
+  const atMs = firstEndOf(excluded)
+  return atMs === null ? null : { kind: 'until', atMs }
 }
 
 /** Whether it is worth waiting until then. */

@@ -1,4 +1,11 @@
-import { capacityOf, type PlanCapacities, type QuotaWindow, type WindowKind, windowKinds } from './quota.ts'
+import {
+  capacityOf,
+  isNewWindow,
+  type PlanCapacities,
+  type QuotaWindow,
+  type WindowKind,
+  windowKinds,
+} from './quota.ts'
 import type { TokenUsage } from './request.ts'
 
 /**
@@ -57,6 +64,7 @@ export function learnBurn(
     const is = after.find((window) => window.kind === kind)
     const spent = spentWeighted[kind] ?? 0
     if (!was || !is || spent <= 0 || is.usedPercent <= was.usedPercent || is.usedPercent >= 100) continue
+    if (isNewWindow(was, is)) continue
     const known = next?.[kind] ?? { weighted: 0, percent: 0 }
     const sum = { weighted: known.weighted + spent, percent: known.percent + is.usedPercent - was.usedPercent }
     const fade = sum.percent > fadePercent ? 0.5 : 1

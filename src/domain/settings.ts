@@ -31,7 +31,7 @@ export const Settings = z.object({
   singleAccountId: accountId.nullable().default(null).meta({ section: 'routing' }),
   /** `sequential_drain`: in this order; accounts that are not named come after, the smallest plan first. */
   drainOrder: z.array(accountId).max(1_000).default([]).meta({ section: 'routing' }),
-  /** Under any strategy: first the accounts whose window of this kind resets soonest. */
+  /** First the accounts whose window of this kind resets soonest; not for the strategies that give an order of their own. */
   preferEarlierReset: z.enum(['off', 'short', 'long']).default('off').meta({ section: 'routing' }),
   /** Used percent of a window from which an account is spared while others have room. */
   edgeShortPercent: z.number().min(1).max(100).default(95).meta({ section: 'routing', unit: '%' }),

@@ -19,7 +19,7 @@ export function nativeExchange(): Exchange {
 }
 
 /** The public Responses API. */
-export function publicExchange({ stream }: Ask): Exchange {
+export function publicExchange({ stream }: Pick<Ask, 'stream'>): Exchange {
   return {
     ...inOpenAiWords,
     streams: stream,

@@ -52,8 +52,8 @@ export async function findAnswer(turn: Turn, deps: FindDeps): Promise<Found> {
       throw nothingLeft(turn, place.decision, search, { ...deps, maxWaiting: deps.settings().maxWaiting })
     }
     const { lease } = place
-    announce(turn, 'chosen', accountId, deps)
     try {
+      announce(turn, 'chosen', accountId, deps)
       // A turn state means something to the account that issued it; elsewhere the full input speaks for itself.
       const keepTurnState = turnStateOwner === accountId
       const result: Tried = await tryAccount(turn, accountId, keepTurnState, deps)

@@ -49,6 +49,10 @@ export function nothingLeft(
   const offering = pool.accounts().filter(({ id }) => !unfit.has(id))
   const spent = offering.length === 0 ? null : spentPoolError(offering, turn.ask.model, clock.now())
   if (spent) return spent
+  if (last === null && decision.excluded.some(({ exclusion }) => exclusion.reason === 'probing')) {
+    const message = `The account is being tried by one request after a rest; try again in ${retryBusySeconds} s.`
+    return new AppError('no_accounts', { message, retryAfterSeconds: retryBusySeconds })
+  }
   if (last === null) return noneOffers(turn, decision)
   if (last.fault.kind === 'unreadable') {
     // What the others cannot read most likely belongs to the thread's account: when that one is back, it can go on.

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { Secret } from '../lib/secrets.ts'
-import { TransportError, type UpstreamClient } from './client.ts'
+import type { UpstreamClient } from './client.ts'
 import { readWhole } from './opening.ts'
+import { TransportError } from './transport-error.ts'
 
 /** The public client id of Codex; tokens from `auth.json` files belong to it (protocol reference, §2.1). */
 const clientId = 'app_EMoamEEZ73f0CkXaXp7hrann'

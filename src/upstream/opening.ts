@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { createParser } from 'eventsource-parser'
-import type { Answer, TransportError } from './client.ts'
+import type { Answer } from './client.ts'
+import type { TransportError } from './transport-error.ts'
 
 /** The start of an answer, held until it has shown what it is. Until here everything can still be thrown away. */
 export type Head = {

@@ -17,14 +17,25 @@ describe('simulated weeks through the pure core', () => {
     expect(rows.map(({ strategy }) => strategy)).toEqual([...strategyNames])
     for (const { strategy, report } of rows) {
       expect({ strategy, ...report }).toMatchObject({
-        ...{ strategy, turns, refusedWithCapacity: 0, failedWithCapacity: 0, wastedCalls: 0, leasesLeft: 0, faults: [] },
+        ...{
+          strategy,
+          turns,
+          refusedWithCapacity: 0,
+          failedWithCapacity: 0,
+          wastedCalls: 0,
+          leasesLeft: 0,
+          faults: [],
+        },
       })
       expect(report.served + report.refused + report.failed).toBe(turns)
-      // The months are worth something only when limits are met.
-      expect(report.refusedCalls).toBeGreaterThan(0)
-      expect(report.windowsHit).toBeGreaterThan(0)
       expect(report.cachedTokens).toBeLessThanOrEqual(report.bestCachedTokens)
     }
+    // What is promised is worth something only when limits are met.
+    const sum = (of: 'refusedCalls' | 'windowsHit' | 'switches') =>
+      rows.reduce((total, { report }) => total + report[of], 0)
+    expect(sum('refusedCalls')).toBeGreaterThan(5)
+    expect(sum('windowsHit')).toBeGreaterThan(5)
+    expect(sum('switches')).toBeGreaterThan(5)
   })
 
   it('keep nearly all of the cache, and move few threads without need, as the settings are by default', () => {

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Answer, createUpstreamClient, type Deadlines, TransportError } from '../../src/upstream/client.ts'
+import { type Answer, createUpstreamClient, type Deadlines } from '../../src/upstream/client.ts'
+import { TransportError } from '../../src/upstream/transport-error.ts'
 import { until } from '../support/simulator-client.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { healthy } from '../../src/domain/account.ts'
 import { affinityRow } from '../support/affinities.ts'
-import { candidate, imported, revealed, tired, tokens } from '../support/stores.ts'
+import { candidate, imported, noFigures, revealed, tired, tokens } from '../support/stores.ts'
 import { onEveryEngine } from './suite.ts'
 
 onEveryEngine((context) => {
@@ -24,17 +24,21 @@ onEveryEngine((context) => {
           resetAtMs: null,
           source: 'header',
           readAtMs: 7,
+          staleSinceMs: null,
         } as const,
       ]
       const credits = { has: true, unlimited: false, balance: 12.5, readAtMs: 7 }
       const health = { ...tired, paused: true, signIn: 'deactivated', signInReason: 'account_deactivated' } as const
       await accounts.saveHealth(id, health)
-      await accounts.saveWindows(id, windows, credits)
+      const meters = [{ key: 'codex_spark', name: 'Spark', feature: null, windows: [...windows] }]
+      const burn = { short: { weighted: 5, percent: 1.5 } }
+      const figures = { windows: [...windows], meters, credits, limitReached: 'a_limit', burn }
+      await accounts.saveFigures(id, figures)
       await accounts.savePlan(id, 'pro')
-      expect(await accounts.list()).toMatchObject([{ id, health, windows, credits, plan: 'pro' }])
+      expect(await accounts.list()).toMatchObject([{ id, health, ...figures, plan: 'pro' }])
       await accounts.saveHealth(id, healthy)
-      await accounts.saveWindows(id, [], null)
-      expect(await accounts.list()).toMatchObject([{ health: healthy, windows: [], credits: null }])
+      await accounts.saveFigures(id, noFigures)
+      expect(await accounts.list()).toMatchObject([{ health: healthy, ...noFigures }])
     })
 
     it('tell by one number that something about them changed, but not that a window moved', async () => {
@@ -56,7 +60,7 @@ onEveryEngine((context) => {
       expect(new Set(seen).size).toBe(seen.length)
       await imported(context.store, 'bob')
       const before = await accounts.version()
-      await accounts.saveWindows(id, [], null)
+      await accounts.saveFigures(id, noFigures)
       expect(await accounts.version()).toBe(before)
     })
 
@@ -64,7 +68,7 @@ onEveryEngine((context) => {
       const { accounts } = context.store
       const { id, version } = await imported(context.store, 'ann')
       await accounts.saveHealth(id, tired)
-      await accounts.saveWindows(id, [], null)
+      await accounts.saveFigures(id, noFigures)
       await accounts.rotateCredential(id, 1, tokens('2'), 1)
       expect(await accounts.list()).toMatchObject([{ version: version + 2 }])
     })
@@ -97,7 +101,7 @@ onEveryEngine((context) => {
     it('may be named although they are gone', async () => {
       const { accounts } = context.store
       await accounts.saveHealth('acc_nobody', tired)
-      await accounts.saveWindows('acc_nobody', [], null)
+      await accounts.saveFigures('acc_nobody', noFigures)
       await accounts.savePlan('acc_nobody', 'pro')
       await accounts.abandonRefresh('acc_nobody', 1)
       expect(await accounts.beginRefresh('acc_nobody', 1, 1)).toBe(false)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { healthy } from '../../src/domain/account.ts'
-import { candidate, imported, revealed, tired, tokens } from '../support/stores.ts'
+import { candidate, imported, noFigures, revealed, tired, tokens } from '../support/stores.ts'
 import { onEveryEngine } from './suite.ts'
 
 describe('importing an account', () => {
@@ -54,8 +54,9 @@ describe('importing an account', () => {
         resetAtMs: 2,
         source: 'poll',
         readAtMs: 3,
+        staleSinceMs: null,
       } as const
-      await store.accounts.saveWindows(id, [window], null)
+      await store.accounts.saveFigures(id, { ...noFigures, windows: [window] })
       await store.accounts.saveHealth(id, {
         ...tired,
         paused: true,
@@ -79,23 +80,25 @@ describe('importing an account', () => {
         },
       })
       const [account] = await store.accounts.list()
-      expect(account?.health).toEqual({ ...healthy, paused: true })
+      expect(account?.health).toEqual({ ...healthy, paused: true, fitSinceMs: 9_000 })
       expect(await storedTokens(id)).toEqual({ version: 2, tokens: ['access-new', 'refresh-new', 'id-new'] })
       expect((await store.accounts.credential(id))?.refreshStartedAtMs).toBeNull()
     })
 
     it('leaves a block that the upstream spoke', async () => {
       const { id } = await imported(context.store, 'ann')
-      const blocked = {
+      const block = {
         by: 'window',
         sinceMs: 1,
         untilMs: 9_000,
         code: 'usage_limit_reached',
         endIsKnown: true,
         window: 'weekly',
+        meter: null,
+        strikes: 2,
       } as const
-      await context.store.accounts.saveHealth(id, { ...healthy, blocked })
-      expect((await imported(context.store, 'ann')).health.blocked).toEqual(blocked)
+      await context.store.accounts.saveHealth(id, { ...healthy, blocks: [block] })
+      expect((await imported(context.store, 'ann')).health.blocks).toEqual([block])
     })
 
     it('never replaces a known plan, address or workspace by an unknown one', async () => {

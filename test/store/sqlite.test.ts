@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -112,12 +113,18 @@ describe('the database file', () => {
     await store.close()
     tamper(`update settings set value = json_set(value, '$.strategy', 'gone', '$.unheardOf', 1)`)
     const again = await open()
-    expect(await again.settings.load()).toMatchObject({ strategy: 'capacity_weighted', affinityMinutes: 9 })
+    expect(await again.settings.load()).toMatchObject({ strategy: 'cache_value', affinityMinutes: 9 })
     await again.close()
     tamper(`update settings set value = '"nonsense"'`)
     expect(await (await open()).settings.load()).toMatchObject({ affinityMinutes: 30 })
   })
 })
+
+/** The name of the last one that this release brings. */
+function newestMigration(): string {
+  const journal = readFileSync(join(import.meta.dirname, '../../migrations/sqlite/meta/_journal.json'), 'utf8')
+  return JSON.parse(journal).entries.at(-1).tag
+}
 
 describe('migrations', () => {
   /** The database of a release before all migrations of this one: it has a table and a past of its own. */
@@ -130,7 +137,7 @@ describe('migrations', () => {
     await oldDatabase()
     await open()
     const copies = await readdir(join(folder.path, 'backups'))
-    expect(copies).toEqual(['codex-lb-20260203-040506-before-0001_sign_in.db'])
+    expect(copies).toEqual([`codex-lb-20260203-040506-before-${newestMigration()}.db`])
     const copy = join(folder.path, 'backups', copies[0] ?? '')
     expect(await modeOf(copy)).toBe(0o600)
     const raw = new Database(copy, { readonly: true })

@@ -1,4 +1,5 @@
-import type { Answer, TransportError } from '../../src/upstream/client.ts'
+import type { Answer } from '../../src/upstream/client.ts'
+import type { TransportError } from '../../src/upstream/transport-error.ts'
 
 /** An answer that a test plays by hand, as an exchange would: nothing flows before a sink is attached or while it is paused. */
 export type FakeAnswer = Answer & {

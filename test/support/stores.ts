@@ -12,7 +12,7 @@ import { migratePostgres } from '../../src/store/migrate.ts'
 import { openStore } from '../../src/store/open.ts'
 import { withPostgres } from '../../src/store/postgres.ts'
 import { tables } from '../../src/store/schema.ts'
-import type { ImportCandidate, NewTokens, Store } from '../../src/store/store.ts'
+import type { Figures, ImportCandidate, NewTokens, Store } from '../../src/store/store.ts'
 import { postgresUnit } from '../../src/store/unit.ts'
 
 export const vault = createVault(createHash('sha256').update('the key of the tests').digest())
@@ -149,6 +149,9 @@ export async function imported(store: Store, name: string, given: Partial<Import
   if (result.kind === 'conflict') throw new Error(`The import of ${name} met a conflict: ${result.reason}`)
   return result.account
 }
+
+/** An account of which nothing was read yet. */
+export const noFigures: Figures = { windows: [], meters: [], credits: null, limitReached: null, burn: null }
 
 /** The health of an account that kept failing. */
 export const tired: Health = {

@@ -55,9 +55,9 @@ export const enForecast = {
   'whatIf.current': 'as it is',
   'whatIf.refused': 'Refused',
   'whatIf.waited': 'Waited',
-  'whatIf.windowsHit': 'Windows used up',
-  'whatIf.switches': 'Moves of threads',
+  'whatIf.windowsHit': 'Windows full',
+  'whatIf.switches': 'Moves',
   'whatIf.cached': 'Cached',
-  'whatIf.paidAgain': 'Tokens paid again',
+  'whatIf.paidAgain': 'Paid again',
   'whatIf.assumptions': 'What this takes for granted',
 } as const

@@ -62,7 +62,7 @@ export type ReplayFault = {
   accountId: string
 }
 
-export const nothingCounted: Counts = {
+const nothingCounted: Counts = {
   ...{
     turns: 0,
     served: 0,
@@ -101,6 +101,10 @@ export function createTally({ upstream, cache, settings }: TallyDeps) {
     if (faults.length < keptFaults) faults.push({ kind, turnId, atMs, accountId })
   }
   const isOpen = (accountId: string, nowMs: number) => upstream.answer(accountId, nowMs).kind === 'serves'
+  const isAllowed = ({ id, tags, health }: Account) =>
+    !health.paused &&
+    (settings.strategy !== 'single_account' || settings.singleAccountId === id) &&
+    (settings.onlyTags.length === 0 || tags.some((tag) => settings.onlyTags.includes(tag)))
   const countWait = ({ waitedMs }: TalliedTurn) => {
     if (waitedMs > 0) counts.waited++
   }
@@ -152,7 +156,7 @@ export function createTally({ upstream, cache, settings }: TallyDeps) {
     },
     failed(turn: TalliedTurn, accounts: readonly Account[], nowMs: number) {
       counts.failed++
-      if (accounts.some(({ id, health }) => !turn.tried.has(id) && !health.paused && isOpen(id, nowMs)))
+      if (accounts.some((account) => isAllowed(account) && !turn.tried.has(account.id) && isOpen(account.id, nowMs)))
         counts.failedWithCapacity++
       countWait(turn)
     },

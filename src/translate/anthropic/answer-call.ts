@@ -35,6 +35,7 @@ export function createCall({ lane, facts, reply, order }: ItemParts): ItemReader
       if (isStarted) add(said)
     },
     done(item) {
+      if (!isStarted && filled(item.name) === null) return
       const wasStarted = isStarted
       start(item)
       if (!wasStarted) add(input.received)

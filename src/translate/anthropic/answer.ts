@@ -10,8 +10,8 @@ import type { Reply } from './request.ts'
 /** Reads the events of a response as the blocks of a message, each whole before the next. */
 export type AnswerReader = {
   event(event: Json): void
-  /** Everything that the finished response has and no event brought, and the end of every block. */
-  finish(response: Json): void
+  /** What the response has and no event brought, and the end of every block. `isWhole`: nothing was cut off. */
+  finish(response: Json, isWhole: boolean): void
   facts(): AnswerFacts
 }
 
@@ -37,7 +37,7 @@ export function createAnswerReader(reply: Reply, write: (step: BlockStep) => voi
   const lanes = createLanes(write)
   const items = createTracker<ItemState>(() => ({ itemType: null, reader: null, lane: null, isDone: false }))
   const facts: AnswerFacts = { hasCalls: false, isRefused: false, searchCount: 0, fault: null }
-  let openedCount = 0
+  const opened: ItemState[] = []
 
   /** An item takes its place as soon as it is heard of, so that what comes behind it waits. */
   const readerOf = (state: ItemState, event: Json): ItemReader | null => {
@@ -45,8 +45,8 @@ export function createAnswerReader(reply: Reply, write: (step: BlockStep) => voi
     state.itemType ??= isObject(event.item) ? text(event.item.type) : null
     const make = makerFor(state.itemType, event, reply)
     if (make === null) return null
-    const order = count(event.output_index) ?? openedCount
-    openedCount++
+    const order = count(event.output_index) ?? opened.length
+    opened.push(state)
     state.lane = lanes.open(order)
     state.reader = make({ lane: state.lane, facts, reply, order })
     return state.reader
@@ -66,12 +66,12 @@ export function createAnswerReader(reply: Reply, write: (step: BlockStep) => voi
       if (event.type === 'response.output_item.done' && isObject(event.item)) done(state, event, event.item)
       else readerOf(state, event)?.event(event)
     },
-    finish(response) {
+    finish(response, isWhole) {
       for (const [index, item] of objectsOf(response.output).entries()) {
         const event = { type: 'response.output_item.done', output_index: index, item }
         done(items.of(event), event, item)
       }
-      if (facts.fault === null) lanes.closeAll()
+      for (const state of opened) done(state, {}, isWhole ? {} : { status: 'incomplete' })
     },
     facts: () => facts,
   }

@@ -78,9 +78,10 @@ export function createMessageFlow(options: MessageOptions): MessageFlow {
           return start()
         case 'response.completed':
         case 'response.incomplete': {
-          reader.finish(response)
+          const isWhole = event.type === 'response.completed'
+          reader.finish(response, isWhole)
           const events = shown(response)
-          return isOver ? events : [...start(), ...events, ...end(response, event.type === 'response.completed')]
+          return isOver ? events : [...start(), ...events, ...end(response, isWhole)]
         }
         case 'response.failed':
           return failed(response.error)

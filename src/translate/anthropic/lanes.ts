@@ -9,11 +9,7 @@ export type Lane = {
   close(): void
 }
 
-export type Lanes = {
-  open(order: number): Lane
-  /** Closes them all, so that everything held back is written. */
-  closeAll(): void
-}
+export type Lanes = { open(order: number): Lane }
 
 type Held = { order: number; steps: BlockStep[]; isClosed: boolean }
 
@@ -49,11 +45,6 @@ export function createLanes(write: (step: BlockStep) => void): Lanes {
           if (lane === current) advance()
         },
       }
-    },
-    closeAll() {
-      for (const lane of waiting) lane.isClosed = true
-      if (current !== null) current.isClosed = true
-      advance()
     },
   }
 }

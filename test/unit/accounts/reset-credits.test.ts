@@ -7,7 +7,7 @@ import { createRedeemer, type RedeemAsk, type Redeemer } from '../../../src/acco
 import { TokenError } from '../../../src/accounts/tokens.ts'
 import type { ResetCredits } from '../../../src/domain/reset-credit.ts'
 import { defaultSettings } from '../../../src/domain/settings.ts'
-import { TransportError } from '../../../src/upstream/client.ts'
+import { TransportError } from '../../../src/upstream/transport-error.ts'
 import { poolRig } from '../../support/pool-rig.ts'
 import { aCredit, held } from '../../support/reset-credits.ts'
 

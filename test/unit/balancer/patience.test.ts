@@ -24,7 +24,8 @@ describe('a request that nobody can serve', () => {
     ],
     ['is asked again also when a window ends meanwhile', [busy, blocked('window', 3_000)], { kind: 'room' }, 3_000],
     ['and when a model’s limit does', [busy, metered(nowMs + 2_000), metered(null)], { kind: 'room' }, 2_000],
-    ['does not wait for windows and plans', [blocked('window', 3_000), blocked('plan', 4_000)], null, 3_000],
+    ['waits also for a window that ends', [blocked('window', 3_000), blocked('plan', 4_000)], until(3_000), 3_000],
+    ['and for the limit of a model', [metered(nowMs + 4_000), metered(null)], until(4_000), 4_000],
     ['does not wait for a person', [{ reason: 'paused' }, { reason: 'reauth_required', code: null }], null, null],
     [
       'does not wait where it may not',

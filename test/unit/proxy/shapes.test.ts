@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { nativeExchange, publicExchange } from '../../../src/proxy/dialects.ts'
 import { collectResponse } from '../../../src/proxy/events.ts'
-import { codexShape, keepAliveText, publicShape } from '../../../src/proxy/shapes.ts'
+import { codexShape, publicShape } from '../../../src/proxy/shapes.ts'
 import { eventsIn } from '../../support/simulator-client.ts'
 
 const event = (type: string, fields: object = {}) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
@@ -106,8 +107,8 @@ describe('a Codex client', () => {
 })
 
 it('signs of life are whole events that each kind of client counts', () => {
-  expect(eventsIn(keepAliveText.codex)).toEqual([{ type: 'codex.keepalive' }])
-  expect(keepAliveText.public).toMatch(/^:.*\n\n$/)
+  expect(eventsIn(nativeExchange().keepAlive)).toEqual([{ type: 'codex.keepalive' }])
+  expect(publicExchange({ stream: true }).keepAlive).toMatch(/^:.*\n\n$/)
 })
 
 describe('a collected response', () => {

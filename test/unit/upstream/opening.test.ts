@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { TransportError } from '../../../src/upstream/client.ts'
 import { type Head, readOpening, readWhole, typeOf } from '../../../src/upstream/opening.ts'
+import { TransportError } from '../../../src/upstream/transport-error.ts'
 import { createFakeAnswer } from '../../support/fake-answer.ts'
 
 const event = (type: string, fields: object = {}) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
