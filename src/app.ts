@@ -15,6 +15,10 @@ import { createTally } from './lib/tally.ts'
 import { type BodyLimits, createBodyReader } from './proxy/body.ts'
 import { createKeepAlive } from './proxy/downstream.ts'
 import { addProxyRoutes } from './proxy/routes.ts'
+import { sendByHttp } from './proxy/send.ts'
+import { createSocketGate } from './proxy/socket-gate.ts'
+import { socketPaths } from './proxy/socket-routes.ts'
+import type { SocketSession } from './proxy/socket-session.ts'
 import { createServer } from './server.ts'
 import type { Deadlines } from './upstream/client.ts'
 import { version } from './version.ts'
@@ -48,6 +52,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const gate = gateOf(config)
   const keepAlive = createKeepAlive()
   const running = createRoster<AbortController>()
+  const sockets = createRoster<SocketSession>()
   const watchersStop = new AbortController()
   const underWay = createTally()
   let draining = false
@@ -55,6 +60,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const app = createServer({
     ...{ gate, clock, log, version },
     isOpen: () => !draining,
+    socketPaths,
     underWay,
     checkSession: (request) => checkSession(request, parts.signIn, gate),
   })
@@ -67,7 +73,8 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...parts,
     live: parts.bus,
     bodies: createBodyReader(options.bodyLimits),
-    ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, running },
+    ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, running, send: sendByHttp },
+    ...{ sockets, socketGate: createSocketGate(clock, parts.settings) },
   })
   await addAdmin(app, parts, {
     ...{ gate, demo: options.demo ?? false, stopping: watchersStop.signal },
@@ -84,6 +91,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     draining = true
     watchersStop.abort()
     parts.guardian.stop()
+    for (const session of sockets.entries()) session.drain()
     // Real time: stopping must not wait for a clock that a test moves by hand.
     const cancelDrain = systemClock.after(config.drainMs, () => {
       for (const turn of running.entries()) turn.abort(new Error('shutting_down'))

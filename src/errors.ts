@@ -13,6 +13,11 @@ const errors = {
     message: 'The set-up has expired; start it again.',
   },
   password_not_configured: { status: 400, type: 'invalid_request_error', message: 'No password is set.' },
+  image_generation_failed: {
+    status: 400,
+    type: 'image_generation_user_error',
+    message: 'The model made no image of this.',
+  },
   previous_response_not_found: {
     status: 400,
     type: 'invalid_request_error',
@@ -41,6 +46,9 @@ const errors = {
   request_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no request with this id.' },
   account_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no account with this id.' },
   affinity_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no affinity with this key.' },
+  file_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a file with this id.' },
+  call_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a call with this id.' },
+  response_not_found: { status: 404, type: 'invalid_request_error', message: 'No response with this id is kept here.' },
   model_not_found: { status: 404, type: 'invalid_request_error', message: 'No account offers this model.' },
   method_not_allowed: { status: 405, type: 'invalid_request_error', message: 'This method is not offered here.' },
   request_timeout: { status: 408, type: 'invalid_request_error', message: 'The request body did not arrive in time.' },
@@ -71,6 +79,11 @@ const errors = {
   headers_too_large: { status: 431, type: 'invalid_request_error', message: 'The path and headers are too large.' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error', message: 'The content type is not accepted.' },
   model_unavailable: { status: 400, type: 'invalid_request_error', message: 'No account offers this model.' },
+  turn_too_large: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'The request is too large for one turn; compact the conversation.',
+  },
   websocket_unavailable: {
     status: 426,
     type: 'invalid_request_error',
@@ -81,6 +94,11 @@ const errors = {
   internal_error: { status: 500, type: 'server_error', message: 'Something went wrong on this server.' },
   upstream_error: { status: 502, type: 'server_error', message: 'The upstream did not give a usable answer.' },
   stream_incomplete: { status: 502, type: 'server_error', message: 'The upstream ended the answer early.' },
+  realtime_call_binding_failed: {
+    status: 503,
+    type: 'server_error',
+    message: 'The upstream began a call without saying which: nobody could join it.',
+  },
   owner_unavailable: {
     status: 503,
     type: 'server_error',
@@ -94,6 +112,7 @@ const errors = {
   no_accounts: { status: 503, type: 'server_error', message: 'No account can serve this request now.' },
   upstream_unavailable: { status: 503, type: 'server_error', message: 'The upstream cannot be reached.' },
   overloaded: { status: 503, type: 'server_error', message: 'This server has too much in hand; try again soon.' },
+  upstream_timeout: { status: 504, type: 'server_error', message: 'The upstream did not answer in time.' },
   shutting_down: { status: 503, type: 'server_error', message: 'This server is shutting down.' },
 } as const satisfies Record<string, { status: number; type: string; message: string }>
 

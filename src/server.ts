@@ -27,6 +27,8 @@ export type ServerDeps = {
   version: string
   /** False from the moment the server is asked to stop. */
   isOpen: () => boolean
+  /** Where an upgrade to a WebSocket is offered. Elsewhere the request is answered as if it asked for none. */
+  socketPaths?: ReadonlySet<string>
   /** Every answer that has not ended is counted here, but for what is public. */
   underWay: Tally
   /** Lets a request to the dashboard's API in, or throws an AppError that says what it lacks. */
@@ -47,6 +49,7 @@ export function createServer({
   log,
   version,
   isOpen,
+  socketPaths = new Set(),
   underWay,
   checkSession,
 }: ServerDeps): FastifyInstance {
@@ -56,7 +59,12 @@ export function createServer({
     bodyLimit: bodyBytes,
     requestTimeout: requestMs,
     // The gate refuses a request without a Host, with an explanation.
-    http: { headersTimeout: headersMs, requireHostHeader: false },
+    http: {
+      headersTimeout: headersMs,
+      requireHostHeader: false,
+      shouldUpgradeCallback: ({ url, headers }: IncomingMessage) =>
+        headers.upgrade?.toLowerCase() === 'websocket' && socketPaths.has(pathOf(url)),
+    },
     clientErrorHandler: (error, socket) => refuseBroken(error, socket, clock.now()),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
     forceCloseConnections: 'idle',
@@ -97,6 +105,11 @@ export function createServer({
   app.server.on('checkExpectation', app.routing)
   app.get('/health/live', { config: { access: 'public' } }, async () => ({ status: 'ok', version }))
   return app
+}
+
+/** The path without its query and without the slash that makes no difference. */
+function pathOf(url = ''): string {
+  return url.replace(/\/?(\?.*)?$/, '')
 }
 
 /** Fastify lets go of a route's deadline as soon as the request has been read; this one holds until the answer. */

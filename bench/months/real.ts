@@ -92,7 +92,10 @@ async function play(rig: Rig, arrival: ReplayArrival, seen: RealDays, watcher: W
     seen.refused++
     const open = watcher.open()
     if (open !== null) seen.faults.push(`${arrival.id} was refused (${answer.status}) although ${open} was open`)
-  } else seen.failed++
+  } else {
+    seen.failed++
+    if (answer.status === 500) seen.faults.push(`${arrival.id} met a bug: ${told.slice(0, 200)}`)
+  }
 }
 
 type Watcher = {

@@ -32,6 +32,7 @@ const lifeMs: Record<OwnedKind, number> = {
   file: dayMs,
   conversation: dayMs,
   turn_state: 2 * hourMs,
+  call: 2 * hourMs,
 }
 /** A sliding end is written again only when it has moved this far. */
 const rewriteMs = minuteMs

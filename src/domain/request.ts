@@ -1,7 +1,7 @@
 import type { AffinityKey } from './affinity.ts'
 
 /** An object that exists on one account only. Whoever names it must be served by that account. */
-export type OwnedKind = 'response' | 'file' | 'conversation' | 'turn_state'
+export type OwnedKind = 'response' | 'file' | 'conversation' | 'turn_state' | 'call'
 export type OwnedObject = { kind: OwnedKind; id: string }
 
 /** One request as routing sees it. */

@@ -4,28 +4,17 @@ import type { AccessToken, Tokens } from '../accounts/tokens.ts'
 import { TokenError } from '../accounts/tokens.ts'
 import { chanceOf } from '../balancer/chance.ts'
 import { meterFor } from '../domain/meter.ts'
-import { type Clock, pause } from '../lib/clock.ts'
-import type { UpstreamClient } from '../upstream/client.ts'
-import { upstreamHeaders } from '../upstream/headers.ts'
-import { type Head, readOpening, readWhole } from '../upstream/opening.ts'
-import { readHeaders, readRateLimitsEvent } from '../upstream/readings.ts'
-import { TransportError } from '../upstream/transport-error.ts'
-import { errorOfBody, errorOfEvent, type UpstreamError } from '../upstream/upstream-error.ts'
-import { judge, scopeOf, type Verdict } from '../upstream/verdict.ts'
+import { pause } from '../lib/clock.ts'
+import { scopeOf, type Verdict } from '../upstream/verdict.ts'
+import { ownError, type Send, type SendDeps, type Tried } from './send.ts'
 import type { Turn } from './turn.ts'
 
-export type AttemptDeps = {
-  pool: Pool
+export type AttemptDeps = SendDeps & {
   tokens: Tokens
-  client: UpstreamClient
-  clock: Clock
   retries: RetryBudget
-  upstreamBaseUrl: string
-  version: string
+  /** How a turn gets to the upstream. */
+  send: Send
 }
-
-/** How trying one account ended: with an answer that may be relayed, or with the fault that moves us on. */
-export type Tried = { head: Head; verdict: Verdict } | { head: null; verdict: Exclude<Verdict, { kind: 'relay' }> }
 
 const sameAccountTries = 3
 const firstPauseMs = 200
@@ -48,7 +37,7 @@ export async function tryAccount(
     const startedAtMs = deps.clock.now()
     const token = await tokenFor(accountId, refused, deps)
     if ('verdict' in token) return note(turn, accountId, { head: null, verdict: token.verdict }, startedAtMs, deps)
-    const sent = upToDate(await sendOnce(turn, accountId, token, keepTurnState, deps), accountId, token, deps)
+    const sent = upToDate(await deps.send(turn, accountId, token, keepTurnState, deps), accountId, token, deps)
     const tried = note(turn, accountId, sent, startedAtMs, deps)
     const { kind } = tried.verdict
     if (kind === 'unauthorized' && refused === null) {
@@ -79,82 +68,11 @@ async function tokenFor(
   }
 }
 
-async function sendOnce(
-  turn: Turn,
-  accountId: string,
-  token: AccessToken,
-  keepTurnState: boolean,
-  deps: AttemptDeps,
-): Promise<Tried> {
-  const { pool, client, clock, upstreamBaseUrl, version } = deps
-  const chatgptAccountId = pool.get(accountId)?.chatgptAccountId ?? ''
-  const identity = { bearer: token.bearer.reveal(), chatgptAccountId }
-  const rules = { version, requestId: turn.ask.requestId, accept: 'text/event-stream', keepTurnState }
-  try {
-    const answer = await client.send({
-      method: 'POST',
-      url: new URL(`${upstreamBaseUrl}/codex/responses`),
-      headers: upstreamHeaders(turn.headers, identity, rules),
-      body: turn.body,
-      signal: turn.signal,
-    })
-    pool.read(accountId, readHeaders(answer.headers, clock.now()))
-    const isStream = answer.status === 200 && String(answer.headers['content-type'] ?? '').includes('text/event-stream')
-    if (!isStream) return judged(await readWhole(answer), clock.now())
-    const head = await readOpening(answer, ({ type, data }) => {
-      if (type === 'codex.rate_limits') learn(pool, accountId, data, clock.now())
-    })
-    return judged(head, clock.now())
-  } catch (failure) {
-    if (!(failure instanceof TransportError)) throw failure
-    if (failure.kind === 'aborted') turn.signal.throwIfAborted()
-    return { head: null, verdict: verdictOfBreak(failure) }
-  }
-}
-
 /** A lost sign-in that is told of a token which was replaced meanwhile says nothing of the new one. */
 function upToDate(tried: Tried, accountId: string, { version }: AccessToken, { tokens }: AttemptDeps): Tried {
   const { verdict } = tried
   if (verdict.kind !== 'sign_in_lost' || tokens.isNewest(accountId, version)) return tried
   return { head: tried.head, verdict: { kind: 'unauthorized', error: verdict.error } } as Tried
-}
-
-/** Judge what has come so far. Pure but for the error's reset times, which count from now. */
-function judged(head: Head, nowMs: number): Tried {
-  if (head.failure) return { head, verdict: verdictOfBreak(head.failure) }
-  if (head.status === 200 && head.firstEvent) return { head, verdict: verdictOfEvent(head.firstEvent, nowMs) }
-  const text = Buffer.concat(head.opening).toString('utf8')
-  if (head.status === 200) {
-    if (!head.ended) return { head, verdict: { kind: 'relay' } }
-    return {
-      head,
-      verdict: { kind: 'transient', error: ownError('stream_incomplete', 'The answer ended before it began.') },
-    }
-  }
-  const error = errorOfBody(head.status, head.headers, text, nowMs)
-  return { head, verdict: judge(error, text.trimStart().startsWith('{')) }
-}
-
-/** An error as the first real event of a 200 stream. What is not known to be worth a retry goes to the client. */
-function verdictOfEvent({ type, data }: { type: string; data: string }, nowMs: number): Verdict {
-  const event = parse(data)
-  // Half an event is no answer, and no client could read on from it.
-  if (event === null && data.startsWith('{'))
-    return { kind: 'transient', error: ownError('stream_incomplete', 'The answer began with a broken event.') }
-  if (type !== 'response.failed' && type !== 'error') return { kind: 'relay' }
-  const verdict = judge(errorOfEvent(event, nowMs))
-  return verdict.kind === 'client_fault' ? { kind: 'relay' } : verdict
-}
-
-function verdictOfBreak(failure: TransportError): Exclude<Verdict, { kind: 'relay' }> {
-  if (failure.kind === 'unreachable')
-    return { kind: 'unreachable', error: ownError('upstream_unavailable', failure.message) }
-  // Another account would meet the same certificate, and waiting does not mend it.
-  if (failure.kind === 'untrusted')
-    return { kind: 'client_fault', error: ownError('upstream_untrusted', failure.message) }
-  if (failure.kind === 'silent')
-    return { kind: 'try_another', scope: 'egress', error: ownError('upstream_timeout', failure.message) }
-  return { kind: 'transient', error: ownError('stream_incomplete', failure.message) }
 }
 
 /** Write down the try, and tell the pool what it means for the account. */
@@ -193,26 +111,7 @@ export function touchAccount(pool: Pool, accountId: string, verdict: Verdict, mo
   }
 }
 
-export function learn(pool: Pool, accountId: string, data: unknown, nowMs: number): void {
-  const reading = readRateLimitsEvent(typeof data === 'string' ? parse(data) : data, nowMs)
-  if (reading) pool.read(accountId, reading)
-}
-
-/** An error that we saw ourselves, not one that the upstream said. */
-function ownError(code: string, message: string): UpstreamError {
-  return { status: null, code, message, param: null, plan: null, resetsAtMs: null }
-}
-
 /** ±10 %, so that requests that failed together do not come back together. */
 function jittered(pauseMs: number, turn: Turn, attempt: number): number {
   return pauseMs * (0.9 + 0.2 * chanceOf(turn.ask.requestId, String(attempt)))
-}
-
-function parse(data: string): unknown {
-  try {
-    return JSON.parse(data)
-  } catch {
-    // An unreadable event has no fields; its type was judged already.
-    return null
-  }
 }

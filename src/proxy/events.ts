@@ -57,7 +57,8 @@ function isTerminal(type: string): boolean {
   return type === 'response.completed' || type === 'response.incomplete' || type === 'response.failed'
 }
 
-function parseObject(data: string): Json | null {
+/** The object that an event holds; null for anything else. */
+export function parseObject(data: string): Json | null {
   try {
     const value: unknown = JSON.parse(data)
     return isObject(value) ? value : null

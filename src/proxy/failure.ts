@@ -20,14 +20,14 @@ export function failureOf(error: unknown, turn: Turn, nowMs: number): Failure | 
     const isNative = !turn.route.startsWith('/v1/')
     return refusal(error.fault.error, isNative ? error.head : null, nowMs)
   }
-  if (error instanceof AppError) return ofAppError(error, nowMs)
+  if (error instanceof AppError) return failureOfAppError(error, nowMs)
   if (!turn.signal.aborted) return null
   const reason = turn.signal.reason instanceof Error ? turn.signal.reason.message : 'aborted'
   const told =
     reason === 'shutting_down'
       ? new AppError('shutting_down', { retryAfterSeconds: 5 })
       : new AppError('upstream_error')
-  return { ...ofAppError(told, nowMs), code: reason }
+  return { ...failureOfAppError(told, nowMs), code: reason }
 }
 
 /** The upstream's own refusal: on the native route as it came, elsewhere in the public envelope. */
@@ -60,7 +60,8 @@ export function sendFailure(reply: FastifyReply, failure: Failure): unknown {
 
 const json = { 'content-type': 'application/json; charset=utf-8' }
 
-function ofAppError(error: AppError, nowMs: number): Failure {
+/** One of our own errors, in the public envelope. */
+export function failureOfAppError(error: AppError, nowMs: number): Failure {
   const { retryAfterSeconds } = error.details
   const retry: Record<string, string> =
     retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }

@@ -9,11 +9,12 @@ import { AppError } from '../errors.ts'
 import type { Bus } from '../lib/bus.ts'
 import type { Head } from '../upstream/opening.ts'
 import { announce } from './announce.ts'
-import { type AttemptDeps, type Tried, tryAccount } from './attempt.ts'
+import { type AttemptDeps, tryAccount } from './attempt.ts'
 import { parseBody, withoutReasoning } from './normalize.ts'
 import { nothingLeft } from './nothing-left.ts'
 import { homeOf, type Owner, ownerOf } from './owners.ts'
 import { type Fault, lostContinuation, UpstreamRefusal } from './refusal.ts'
+import type { Tried } from './send.ts'
 import type { Turn } from './turn.ts'
 
 export type FindDeps = AttemptDeps & {

@@ -38,6 +38,15 @@ export function parseBody(bytes: Buffer): Json {
   }
 }
 
+/** The same where nothing of it was looked at yet. @throws AppError */
+export function parseObjectBody(bytes: Buffer): Json {
+  if (bytes.length === 0)
+    throw new AppError('invalid_request', { message: 'The request body is empty; send a JSON object.' })
+  const body: unknown = parseBody(bytes)
+  if (!isObject(body)) throw new AppError('invalid_request', { message: 'The request body is not a JSON object.' })
+  return body
+}
+
 /** Turn a public Responses request into the form that the upstream takes. @throws AppError naming the field */
 export function normalizeRequest(body: Json): Json {
   if (body.background === true) {

@@ -52,6 +52,22 @@ export function poolUsage(accounts: readonly Account[], nowMs: number, resetCred
   }
 }
 
+/** The pool's windows as a `codex.rate_limits` event, which is what Codex reads on a socket (protocol reference, §5.6). */
+export function poolLimitsEvent(accounts: readonly Account[], nowMs: number): string {
+  const [primary = null, secondary = null] = poolWindows(accounts, nowMs).map((window) => ({
+    used_percent: Math.round(window.usedPercent * 10) / 10,
+    window_minutes: Math.round(window.lengthMs / minuteMs),
+    reset_at: window.resetAtMs === null ? null : Math.ceil(window.resetAtMs / 1000),
+  }))
+  const { has_credits, unlimited, balance } = creditsOf(accounts)
+  return JSON.stringify({
+    type: 'codex.rate_limits',
+    plan_type: highestPlan(accounts),
+    rate_limits: { primary, secondary },
+    credits: { has_credits, unlimited, balance },
+  })
+}
+
 function rateLimit(accounts: readonly Account[], allowed: boolean, limit_reached: boolean, nowMs: number): object {
   const [primary, secondary] = poolWindows(accounts, nowMs)
   return { allowed, limit_reached, primary_window: shown(primary, nowMs), secondary_window: shown(secondary, nowMs) }
@@ -99,7 +115,7 @@ function limitReached(accounts: readonly Account[]): string {
   return words.size === 1 && word !== undefined ? word : anyLimit
 }
 
-function creditsOf(accounts: readonly Account[]): object {
+function creditsOf(accounts: readonly Account[]) {
   const credits = accounts.flatMap((account) => account.credits ?? [])
   const balances = credits.flatMap(({ balance }) => balance ?? [])
   return {

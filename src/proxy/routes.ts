@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
-import { AppError } from '../errors.ts'
 import { maxBodyBytes } from './body.ts'
 import { addModelRoutes } from './models.ts'
-import { type ServeDeps, serveTurn } from './serve.ts'
+import { serveTurn } from './serve.ts'
 import { addSideCalls, type SideCallDeps } from './side-calls.ts'
-import { surfaces, webSocketPaths } from './surfaces.ts'
+import { addSocketRoutes } from './socket-routes.ts'
+import type { SocketDeps } from './socket-session.ts'
+import { surfaces } from './surfaces.ts'
 
-export type ProxyDeps = ServeDeps & SideCallDeps & { catalogue: Catalogue }
+export type ProxyDeps = Omit<SocketDeps, 'greeting'> & SideCallDeps & { catalogue: Catalogue }
 
 /** Puts every client-facing route on the server. */
 export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
@@ -23,13 +24,7 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
       )
     }
   })
-  for (const path of webSocketPaths) {
-    // At once and with this status: Codex then uses HTTP without a delay (client notes, §8).
-    app.get(path, { config: { access: 'local' } }, async (_request, reply) => {
-      reply.header('upgrade', 'HTTP/1.1').header('connection', 'close')
-      throw new AppError('websocket_unavailable')
-    })
-  }
+  addSocketRoutes(app, deps)
   addModelRoutes(app, deps.catalogue)
   addSideCalls(app, deps)
 }

@@ -104,7 +104,7 @@ export async function readTurn(
     }
     const turn: Turn = {
       ...{ ask, headers, route, startedAtMs, signal, transport },
-      ...{ attempts: [], waitedMs: 0, decision: null, body, dropBody },
+      ...{ isPrewarm: false, attempts: [], waitedMs: 0, decision: null, body, dropBody },
     }
     return { turn, exchange: spoken.exchange(ask) }
   } catch (error) {

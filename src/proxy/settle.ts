@@ -56,7 +56,7 @@ export function settle(
     for (const object of turn.ask.owned) if (object.kind === 'conversation') affinity.own(object, accountId)
   }
   const usage = usageOf(fieldsOf(response).usage)
-  if (usage !== null) affinity.warmed(turn.ask.affinityKeys, accountId, usage.input + usage.output)
+  if (usage !== null && !turn.isPrewarm) affinity.warmed(turn.ask.affinityKeys, accountId, usage.input + usage.output)
   found.lease.release(usage)
   const unfinished = failure === 'client_disconnected' ? 'cancelled' : 'error'
   record(turn, deps, {
@@ -102,6 +102,7 @@ export function settleRejected(
 }
 
 function record(turn: Turn, deps: SettleDeps, result: Result): void {
+  if (turn.isPrewarm) return
   const affinityKey = deps.affinity.digestOf(turn.ask.affinityKeys)
   write({ ...turn, requestId: turn.ask.requestId, affinityKey }, deps, result)
 }

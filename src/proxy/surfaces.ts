@@ -1,4 +1,5 @@
 import type { Ask } from '../domain/request.ts'
+import { completionSurfaces } from './completions.ts'
 import { compactionExchange, nativeExchange, publicExchange } from './dialects.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -28,7 +29,5 @@ export const surfaces: readonly Surface[] = [
   { path: '/v1/responses', speak: responses('public', publicExchange) },
   { path: '/backend-api/codex/responses/compact', speak: responses('compaction', compactionExchange) },
   { path: '/v1/responses/compact', speak: responses('compaction', compactionExchange) },
+  ...completionSurfaces,
 ]
-
-/** Where clients try to open a WebSocket. */
-export const webSocketPaths = ['/backend-api/codex/responses', '/v1/responses']

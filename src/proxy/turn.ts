@@ -16,6 +16,8 @@ export type Turn = {
   startedAtMs: number
   /** Aborted when the client goes away, when the turn takes too long, or when the server has to stop. */
   signal: AbortSignal
+  /** It warms an account up and generates nothing: not counted and not logged. */
+  isPrewarm: boolean
   attempts: Attempt[]
   /** How long the turn has waited for a place on an account. */
   waitedMs: number

@@ -5,6 +5,7 @@ import { createCatalogues } from './catalogues.ts'
 import { checkKey } from './key-check.ts'
 import { createRedemptions } from './redemptions.ts'
 import { createRequests } from './requests.ts'
+import { createResponses } from './responses.ts'
 import type { Tables } from './schema.ts'
 import { createSessions } from './sessions.ts'
 import { createSettings } from './settings.ts'
@@ -25,6 +26,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     accounts: createAccounts(tables, unit, vault),
     usage: createUsage(tables, unit),
     requests: createRequests(tables, unit),
+    responses: createResponses(tables, unit, vault),
     affinity: createAffinity(tables, unit),
     redemptions: createRedemptions(tables, unit),
     catalogues: createCatalogues(tables, unit),

@@ -10,6 +10,7 @@ import type { Redemption } from '../domain/redemption.ts'
 import type { Attempt, Outcome, OwnedKind, RequestRecord } from '../domain/request.ts'
 import type { Session } from '../domain/session.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
+import type { StoredKind, StoredStatus } from '../domain/stored.ts'
 
 const sqlite = {
   table: s.sqliteTable,
@@ -182,6 +183,55 @@ function define(c: Dialect) {
     },
     (t) => [c.index('requests_at').on(t.atMs, t.id)],
   )
+  /** What clients asked to be kept. */
+  const responses = c.table(
+    'responses',
+    {
+      id: c.text().primaryKey(),
+      kind: c.text<StoredKind>().notNull(),
+      keyId: c.text(),
+      status: c.text<StoredStatus>().notNull(),
+      background: c.bool().notNull(),
+      model: c.text(),
+      previousId: c.text(),
+      threadId: c.text().notNull(),
+      createdAtMs: c.int().notNull(),
+      aliveUntilMs: c.int(),
+      /** Of the content before it was sealed. */
+      inputBytes: c.int().notNull(),
+      outputBytes: c.int().notNull(),
+      /** Sealed. */
+      metadata: c.text().notNull(),
+    },
+    (t) => [
+      c.index('responses_created').on(t.kind, t.createdAtMs, t.id),
+      c.index('responses_alive').on(t.aliveUntilMs),
+    ],
+  )
+  /** Their content, sealed; apart, because it is large and the rest of a row changes more often. */
+  const responseContents = c.table('response_contents', {
+    responseId: c
+      .text()
+      .primaryKey()
+      .references(() => responses.id, { onDelete: 'cascade' }),
+    input: c.text().notNull(),
+    output: c.text().notNull(),
+  })
+  /** Their streams, several events to a row, sealed. */
+  const responseEvents = c.table(
+    'response_events',
+    {
+      responseId: c
+        .text()
+        .notNull()
+        .references(() => responses.id, { onDelete: 'cascade' }),
+      firstSequence: c.int().notNull(),
+      lastSequence: c.int().notNull(),
+      atMs: c.int().notNull(),
+      events: c.text().notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.responseId, t.firstSequence] }), c.index('response_events_at').on(t.atMs)],
+  )
   const affinities = c.table(
     'affinities',
     {
@@ -232,7 +282,8 @@ function define(c: Dialect) {
   const meta = c.table('meta', { name: c.text().primaryKey(), value: c.text().notNull() })
   const access = { signIn, recoveryCodes, sessions }
   const usage = { usageSamples, usageHours, redemptions, catalogues }
-  return { accounts, credentials, ...usage, requests, affinities, owners, settings, ...access, counters, meta }
+  const stored = { responses, responseContents, responseEvents }
+  return { accounts, credentials, ...usage, requests, ...stored, affinities, owners, settings, ...access, counters, meta }
 }
 
 /** Every table, once for each engine. */

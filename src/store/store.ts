@@ -6,6 +6,7 @@ import type { Outcome, OwnedObject, RequestRecord } from '../domain/request.ts'
 import type { Session } from '../domain/session.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
+import type { StoredEvent, StoredKind, StoredName, StoredObject } from '../domain/stored.ts'
 import type { HourOfUse } from '../domain/usage-hours.ts'
 import type { Secret } from '../lib/secrets.ts'
 
@@ -117,6 +118,26 @@ export type CatalogueRow = {
 }
 export type OwnerRow = OwnedObject & { accountId: string; expiresAtMs: number }
 
+/** A response with those that it continues, newest first; not whole when one of them is not kept. */
+export type StoredChain =
+  | { kind: 'found'; objects: StoredObject[]; isWhole: boolean }
+  /** `foreign`: another key has made it. */
+  | { kind: 'unknown' | 'foreign' | 'too_large' }
+
+export type StoredPage = {
+  kind: StoredKind
+  keyId: string | null
+  /** Made since then. */
+  sinceMs: number
+  /** The id that the page before has ended with. */
+  after: string | null
+  order: 'asc' | 'desc'
+  limit: number
+  model?: string | undefined
+  /** Each of these must be among the object's own. */
+  metadata?: Record<string, string> | undefined
+}
+
 type Page<T> = { items: T[]; nextCursor: string | null }
 
 /**
@@ -169,6 +190,32 @@ export type Store = {
     get(id: string): Promise<RequestRecord | null>
     /** What "what if" replays, oldest first: requests that reached the upstream, at most `limit`. */
     arrivals(query: { sinceMs: number; untilMs: number; limit: number }): Promise<Arrival[]>
+  }
+  /** What clients asked to be kept: responses and chat completions, content encrypted. */
+  responses: {
+    /** False: there is one of this id already. */
+    add(object: StoredObject): Promise<boolean>
+    get(name: StoredName): Promise<StoredObject | null>
+    /** Follows `previousId` back, over what was made since a time. Content beyond `maxBytes` in all is too large. */
+    chain(name: StoredName, bounds: { sinceMs: number; maxBytes: number }): Promise<StoredChain>
+    /** Changes one that is still being made. False: it is over, or gone. */
+    change(id: string, change: Partial<Pick<StoredObject, 'status' | 'output' | 'aliveUntilMs'>>): Promise<boolean>
+    /** Signs of life for those that are being made here; returns the ids of which it still holds. */
+    renew(ids: readonly string[], aliveUntilMs: number): Promise<string[]>
+    /** At most `limit` that are being made, but whose maker has given no sign of life. */
+    lost(nowMs: number, limit: number): Promise<StoredObject[]>
+    setMetadata(name: StoredName, metadata: Record<string, string>): Promise<boolean>
+    /** Removes content and events at once. False: there is none. */
+    remove(name: StoredName): Promise<boolean>
+    /** @throws AppError for an `after` that is not in the list */
+    page(query: StoredPage): Promise<{ items: StoredObject[]; hasMore: boolean }>
+    /** Events in the order of their sequence. False: the response is over, or gone. */
+    addEvents(id: string, events: readonly StoredEvent[], nowMs: number): Promise<boolean>
+    /** The next events after one, at most `rows` batches of them. */
+    events(id: string, afterSequence: number, rows: number): Promise<StoredEvent[]>
+    removeEvents(id: string): Promise<void>
+    /** Deletes at most `limit` objects and as many batches of events from before a time; true when more may be left. */
+    prune(before: { objectsMs: number; eventsMs: number }, limit: number): Promise<boolean>
   }
   affinity: {
     /** All rows that have not expired. */

@@ -120,3 +120,21 @@ function isMeaningful(name: string): boolean {
   if (name.startsWith('x-openai-client-') || name === 'x-openai-internal-codex-responses-lite') return false
   return meaningful.has(name) || name.startsWith('x-codex-') || name.startsWith('x-openai-')
 }
+
+/** The version of the socket protocol that the upstream asks for (protocol reference, §5.3). */
+const socketBeta = 'responses_websockets=2026-02-06'
+const ofHttpOnly = ['accept', 'content-type', 'sec-websocket-key', 'sec-websocket-version', 'sec-websocket-extensions']
+
+/** The same for the handshake of a WebSocket. */
+export function socketHeaders(
+  client: IncomingHttpHeaders,
+  identity: Identity,
+  rules: Omit<HeaderRules, 'accept'>,
+): Record<string, string> {
+  const headers = upstreamHeaders(client, identity, { ...rules, accept: '' })
+  for (const name of ofHttpOnly) delete headers[name]
+  const betas = (headers['openai-beta'] ?? '').split(',').map((token) => token.trim())
+  const others = betas.filter((token) => token !== '' && token !== socketBeta && token !== 'responses=experimental')
+  headers['openai-beta'] = [...others, socketBeta].join(', ')
+  return headers
+}

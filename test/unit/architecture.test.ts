@@ -16,7 +16,7 @@ const mayImport: Record<string, readonly string[]> = {
   translate: ['domain', 'lib', 'errors.ts'],
   auth: ['domain', 'lib', 'store', 'errors.ts'],
   accounts: ['domain', 'balancer', 'store', 'upstream', 'lib', 'errors.ts'],
-  proxy: ['domain', 'balancer', 'accounts', 'upstream', 'store', 'lib', 'errors.ts'],
+  proxy: ['domain', 'balancer', 'accounts', 'upstream', 'store', 'translate', 'lib', 'errors.ts'],
   contract: ['domain'],
   admin: ['contract', 'domain', 'balancer', 'accounts', 'auth', 'upstream', 'store', 'lib', 'errors.ts', 'gate.ts'],
   jobs: ['accounts', 'store', 'upstream', 'domain', 'lib'],

@@ -1,4 +1,4 @@
-import type { Account } from '../../domain/account.ts'
+import { type Account, limitingBlock } from '../../domain/account.ts'
 import { guessedTokens, weightedTokens } from '../../domain/burn.ts'
 import type { Settings } from '../../domain/settings.ts'
 import { chanceOf } from '../chance.ts'
@@ -144,10 +144,14 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
     queue.seek(turn, nowMs)
   }
   const failed = (made: Call, nowMs: number) => {
-    const { turn, accountId, tries } = made
-    if (tries < sameAccountTries) {
-      return agenda.put(nowMs + firstPauseMs * 2 ** (tries - 1), { kind: 'called', call: made })
-    }
+    if (made.tries >= sameAccountTries) return failedFor(made, nowMs)
+    agenda.put(nowMs + firstPauseMs * 2 ** (made.tries - 1), { kind: 'called', call: made })
+  }
+  /** Another request may have learned meanwhile that the account is out. */
+  const again = (made: Call, nowMs: number) =>
+    mayBeAsked(view.get(made.accountId), nowMs) ? call(made, nowMs) : failedFor(made, nowMs)
+  const failedFor = (made: Call, nowMs: number) => {
+    const { turn, accountId } = made
     view.report(accountId, { kind: 'failed', code: 'server_error' }, nowMs)
     turn.lastFault = 'failed'
     turn.tried.add(accountId)
@@ -212,7 +216,7 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
           return queue.offer(nowMs)
         }
         case 'called':
-          return call(happening.call, nowMs)
+          return again(happening.call, nowMs)
         case 'refused':
           return refused(happening.call, happening.answer, nowMs)
         case 'failed':
@@ -233,6 +237,10 @@ export function createTurns({ agenda, view, upstream, cache, homes, settings, ru
 }
 
 const nobody: ReadonlySet<string> = new Set()
+
+function mayBeAsked(account: Account | null, nowMs: number): boolean {
+  return isPolled(account) && account !== null && limitingBlock(account.health, nowMs) === null
+}
 
 function isPolled(account: Account | null): boolean {
   return account !== null && account.health.signIn === 'ok' && !account.health.paused

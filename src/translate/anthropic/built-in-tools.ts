@@ -2,15 +2,15 @@ import type { Json } from '../json.ts'
 
 /**
  * Tools that the client runs and whose schema only Anthropic's models know by heart: told to the upstream as functions, with
- * the parameters from the public description of each tool. Null for a type that is none of them.
+ * the parameters from the public description of each tool. Still without a name; null for a type that is none of them.
  */
-export function builtInTool(type: string, name: string): Json | null {
+export function builtInTool(type: string): Json | null {
   const [, kind = ''] = /^(bash|text_editor|memory)_\d{8}$/.exec(type) ?? []
   const tool = makers[kind]?.(type)
   if (tool === undefined) return null
   const { description, properties, required } = tool
   const parameters = { type: 'object', properties, required }
-  return { type: 'function', name, description, parameters, strict: false }
+  return { type: 'function', description, parameters, strict: false }
 }
 
 type Described = { description: string; properties: Json; required: string[] }

@@ -32,36 +32,35 @@ function kindAt(text: string, at: number): Kind {
 }
 
 function endOf(kind: Kind, text: string, at: number): number {
+  const next = at + 1
   switch (kind) {
     case 'lower':
-      return skip(text, at + 1, 'lower')
+      return skip(text, next, ['lower'])
     case 'upper': {
       // `Word` and `WORD` are words; `wordWord` is two.
-      const end = skip(text, at + 1, 'upper')
-      return end > at + 1 ? end : skip(text, end, 'lower')
+      const end = skip(text, next, ['upper'])
+      return end > next ? end : skip(text, end, ['lower'])
     }
     case 'digit':
-      return Math.min(skip(text, at + 1, 'digit'), at + 3)
+      return skip(text, next, ['digit'], at + 3)
     case 'newline':
-      return skip(text, at + 1, 'newline', 'space')
+      return skip(text, next, ['newline', 'space'])
     case 'space':
-      return skip(text, at + 1, 'space')
+      return skip(text, next, ['space'])
     case 'mark':
-      return Math.min(skip(text, at + 1, 'mark'), at + 2)
+      return skip(text, next, ['mark'], at + 2)
     case 'letter':
-      return skip(text, at + 1, 'letter', 'lower', 'upper')
+      return skip(text, next, ['letter', 'lower', 'upper'])
     default:
-      return at + 1
+      return next
   }
 }
 
-function skip(text: string, from: number, kind: Kind, other = kind, another = kind): number {
+/** The first place that is of none of these kinds, `until` at the latest. */
+function skip(text: string, from: number, kinds: readonly Kind[], until = text.length): number {
+  const end = Math.min(until, text.length)
   let at = from
-  while (at < text.length) {
-    const next = kindAt(text, at)
-    if (next !== kind && next !== other && next !== another) return at
-    at++
-  }
+  while (at < end && kinds.includes(kindAt(text, at))) at++
   return at
 }
 

@@ -3,7 +3,7 @@ import { inputParts, inputText, textOf } from './parts.ts'
 import { refuse, wrongTag } from './refuse.ts'
 import { toolOutput } from './results.ts'
 import { openReasoning } from './seal.ts'
-import { systemTexts } from './system.ts'
+import { systemBlockText } from './system.ts'
 import { upstreamName } from './tool-names.ts'
 import type { Placed, Turn } from './turns.ts'
 
@@ -26,7 +26,7 @@ export function inputOf(turns: readonly Turn[]): Json[] {
 }
 
 function systemItems({ blocks }: Turn): Json[] {
-  const content = blocks.flatMap(({ block, path }) => systemTexts([block], path).map(inputText))
+  const content = blocks.map(({ block, path }) => inputText(systemBlockText(block, path)))
   return [{ type: 'message', role: 'developer', content }]
 }
 

@@ -73,6 +73,7 @@ function documentParts(block: Json, path: string): Json[] {
 function contentParts(content: unknown, path: string): Json[] {
   if (typeof content === 'string') return [inputText(content)]
   if (!Array.isArray(content)) throw refuse(path, 'Field required')
+  if (content.length === 0) throw refuse(path, 'List should have at least 1 item after validation, not 0')
   return content.flatMap((block: unknown, index) => {
     const at = `${path}.${index}`
     if (!isObject(block) || (block.type !== 'text' && block.type !== 'image')) {

@@ -1,4 +1,4 @@
-import { isObject } from '../json.ts'
+import { isObject, type Json } from '../json.ts'
 import { refuse, wrongTag } from './refuse.ts'
 
 /**
@@ -9,20 +9,23 @@ const accountingLine = /^x-anthropic-[a-z-]+:[^\n]*\n*/
 
 /** Null when there is none. @throws AppError */
 export function systemText(system: unknown): string | null {
-  const texts = systemTexts(system, 'system').filter((text) => text !== '')
+  const texts = textsOf(system).filter((text) => text !== '')
   return texts.length === 0 ? null : texts.join('\n\n')
 }
 
-/** The texts of a system prompt, which holds nothing else. @throws AppError */
-export function systemTexts(system: unknown, path: string): string[] {
+function textsOf(system: unknown): string[] {
   if (system == null) return []
   if (typeof system === 'string') return [system.replace(accountingLine, '')]
-  if (!Array.isArray(system)) throw refuse(path, 'Input should be a valid string or a list of text blocks')
+  if (!Array.isArray(system)) throw refuse('system', 'Input should be a valid string or a list of text blocks')
   return system.map((block: unknown, index) => {
-    const at = `${path}.${index}`
-    if (!isObject(block)) throw refuse(at, 'Input should be a valid dictionary')
-    if (block.type !== 'text') throw wrongTag(at, block.type, ['text'])
-    if (typeof block.text !== 'string') throw refuse(`${at}.text`, 'Field required')
-    return block.text.replace(accountingLine, '')
+    if (!isObject(block)) throw refuse(`system.${index}`, 'Input should be a valid dictionary')
+    return systemBlockText(block, `system.${index}`).replace(accountingLine, '')
   })
+}
+
+/** The text of a block from the system, which says nothing else. @throws AppError */
+export function systemBlockText(block: Json, path: string): string {
+  if (block.type !== 'text') throw wrongTag(path, block.type, ['text'])
+  if (typeof block.text !== 'string') throw refuse(`${path}.text`, 'Field required')
+  return block.text
 }

@@ -17,36 +17,41 @@ export function toolsOf(body: Json): Tools {
   const asked = body.tools ?? []
   if (!Array.isArray(asked)) throw refuse('tools', 'Input should be a valid list')
   const names = new Map<string, string>()
-  const seen = new Set<string>()
-  const tools = asked.map((tool: unknown, index) => {
+  const types = new Map<string, unknown>()
+  const tools = asked.flatMap((tool: unknown, index): Json[] => {
     const path = `tools.${index}`
     if (!isObject(tool)) throw refuse(path, 'Input should be a valid dictionary')
-    const { name, made } = toolOf(tool, path)
-    if (seen.has(name)) throw refuse('tools', 'Tool names must be unique.')
-    seen.add(name)
+    // It finds tools that are held back, and here the model sees them all.
+    if (typeof tool.type === 'string' && /^tool_search_tool_/.test(tool.type)) return []
+    const made = toolOf(tool, path)
+    const name = nameOf(tool, path)
+    if (types.has(name)) throw refuse('tools', 'Tool names must be unique.')
+    types.set(name, made.type)
     if (upstreamName(name) !== name) names.set(upstreamName(name), name)
-    return made
+    return [made]
   })
-  const isSearch = (name: string) =>
-    tools.some(({ type }, index) => type === 'web_search' && asked[index].name === name)
   return {
-    fields: tools.length === 0 ? {} : { tools, ...choiceOf(body.tool_choice, seen, isSearch) },
+    fields: tools.length === 0 ? {} : { tools, ...choiceOf(body.tool_choice, types) },
     names,
     hasSearch: tools.some(({ type }) => type === 'web_search'),
   }
 }
 
-function toolOf(tool: Json, path: string): { name: string; made: Json } {
+function nameOf(tool: Json, path: string): string {
   const name = filled(tool.name)
   if (name === null) throw refuse(`${path}.name`, 'Field required')
-  if (tool.type == null || tool.type === 'custom') return { name, made: customTool(tool, name, path) }
-  if (typeof tool.type !== 'string') throw wrongTag(path, tool.type, ['custom'])
-  if (/^web_search_\d{8}$/.test(tool.type)) return { name, made: searchTool(tool, path) }
-  const made = builtInTool(tool.type, name)
-  if (made !== null) return { name, made }
+  return name
+}
+
+function toolOf(tool: Json, path: string): Json {
+  if (tool.type == null || tool.type === 'custom') return customTool(tool, nameOf(tool, path), path)
+  const type = String(tool.type)
+  if (/^web_search_\d{8}$/.test(type)) return searchTool(tool, path)
+  const made = builtInTool(type)
+  if (made !== null) return { ...made, name: upstreamName(nameOf(tool, path)) }
   throw refuse(
     path,
-    `The tool type "${tool.type}" is not offered here. Offered are: custom tools (with an input_schema), bash, ` +
+    `The tool type "${type}" is not offered here. Offered are: custom tools (with an input_schema), bash, ` +
       'text_editor, memory and web_search.',
   )
 }
@@ -88,7 +93,8 @@ function searchTool(tool: Json, path: string): Json {
   })
 }
 
-function choiceOf(choice: unknown, names: ReadonlySet<string>, isSearch: (name: string) => boolean): Json {
+/** `types` are the upstream's types of the tools, by the client's names. */
+function choiceOf(choice: unknown, types: ReadonlyMap<string, unknown>): Json {
   if (choice == null) return {}
   if (!isObject(choice)) throw refuse('tool_choice', 'Input should be a valid dictionary')
   const parallel = choice.disable_parallel_tool_use === true ? { parallel_tool_calls: false } : {}
@@ -102,8 +108,9 @@ function choiceOf(choice: unknown, names: ReadonlySet<string>, isSearch: (name: 
     case 'tool': {
       const name = filled(choice.name)
       if (name === null) throw refuse('tool_choice.tool.name', 'Field required')
-      if (!names.has(name)) throw invalid('tool_choice', `Tool '${name}' not found in provided tools`)
-      const chosen = isSearch(name) ? { type: 'web_search' } : { type: 'function', name: upstreamName(name) }
+      if (!types.has(name)) throw invalid('tool_choice', `Tool '${name}' not found in provided tools`)
+      const isSearch = types.get(name) === 'web_search'
+      const chosen = isSearch ? { type: 'web_search' } : { type: 'function', name: upstreamName(name) }
       return { tool_choice: chosen, ...parallel }
     }
     default:

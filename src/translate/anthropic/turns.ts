@@ -1,7 +1,7 @@
 import { invalid, isObject, type Json } from '../json.ts'
 import { refuse } from './refuse.ts'
 
-export type Role = 'user' | 'assistant' | 'system'
+type Role = 'user' | 'assistant' | 'system'
 
 /** One content block and where it stood in the request. */
 export type Placed = { block: Json; path: string }
@@ -15,7 +15,6 @@ const roles: readonly unknown[] = ['user', 'assistant', 'system'] satisfies Role
 export function turnsOf(messages: unknown): Turn[] {
   if (messages === undefined) throw refuse('messages', 'Field required')
   if (!Array.isArray(messages)) throw refuse('messages', 'Input should be a valid list')
-  if (messages.length === 0) throw refuse('messages', 'at least one message is required')
   const turns: Turn[] = []
   for (const [index, message] of messages.entries()) {
     const path = `messages.${index}`
@@ -33,6 +32,7 @@ export function turnsOf(messages: unknown): Turn[] {
       last.blocks.push(...blocks)
     } else turns.push({ role, path, blocks })
   }
+  if (turns.length === 0) throw refuse('messages', 'at least one message is required')
   // The upstream would begin a new message instead of going on with this one.
   if (turns.at(-1)?.role === 'assistant') {
     throw invalid(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { learn, touchAccount } from '../../../src/proxy/attempt.ts'
+import { touchAccount } from '../../../src/proxy/attempt.ts'
+import { learn } from '../../../src/proxy/send.ts'
 import type { UpstreamError } from '../../../src/upstream/upstream-error.ts'
 import type { Verdict } from '../../../src/upstream/verdict.ts'
 import { aMeter, anAccount, anAsk, nowMs } from '../../support/accounts.ts'

@@ -1,0 +1,51 @@
+import { randomId } from '../lib/secrets.ts'
+import { chatCompletionOf } from '../translate/chat/completion.ts'
+import { chatToResponses } from '../translate/chat/request.ts'
+import { createChatStream } from '../translate/chat/stream.ts'
+import { createTextCompletionStream, textCompletionOf } from '../translate/completions/answer.ts'
+import { completionToResponses } from '../translate/completions/request.ts'
+import { parseObjectBody } from './normalize.ts'
+import type { Surface } from './surfaces.ts'
+import { translatedExchange } from './translated.ts'
+
+type Json = Record<string, unknown>
+
+/** Chat Completions, and the completions of plain text before them. */
+export const completionSurfaces: readonly Surface[] = [
+  {
+    path: '/v1/chat/completions',
+    speak(bytes, { nowMs }) {
+      const ask = chatToResponses(parseObjectBody(bytes))
+      const options = { ...ask, ...identity('chatcmpl-', ask.request, nowMs) }
+      const exchange = () =>
+        translatedExchange({
+          streams: ask.stream,
+          createStream: () => createChatStream(options),
+          objectOf: (response) => chatCompletionOf(response, options),
+        })
+      return { request: requestOf(ask), form: 'public', exchange }
+    },
+  },
+  {
+    path: '/v1/completions',
+    speak(bytes, { nowMs }) {
+      const ask = completionToResponses(parseObjectBody(bytes))
+      const options = { ...ask, ...identity('cmpl-', ask.request, nowMs) }
+      const exchange = () =>
+        translatedExchange({
+          streams: ask.stream,
+          createStream: () => createTextCompletionStream(options),
+          objectOf: (response) => textCompletionOf(response, options),
+        })
+      return { request: requestOf(ask), form: 'public', exchange }
+    },
+  },
+]
+
+function identity(prefix: string, request: Json, nowMs: number) {
+  return { id: randomId(prefix), createdSeconds: Math.floor(nowMs / 1000), model: String(request.model) }
+}
+
+function requestOf({ request, stream }: { request: Json; stream: boolean }): Buffer {
+  return Buffer.from(JSON.stringify({ ...request, stream }))
+}

@@ -1,0 +1,40 @@
+import websocket from '@fastify/websocket'
+import type { FastifyInstance } from 'fastify'
+import { AppError } from '../errors.ts'
+import { poolLimitsEvent } from './pool-usage.ts'
+import { type SocketDeps, serveSocket } from './socket-session.ts'
+import { socketSurfaces } from './socket-surfaces.ts'
+
+/** Frames of a client, images included, before the limit of one turn is looked at. */
+const maxFrameBytes = 128 * 1024 * 1024
+
+/** Paths on which an upgrade is an upgrade; elsewhere the header is not heeded. */
+export const socketPaths: ReadonlySet<string> = new Set(socketSurfaces(() => '').map(({ path }) => path))
+
+/** Puts the WebSocket routes on the server. */
+export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'greeting'>): void {
+  const limits = () => poolLimitsEvent(deps.pool.accounts(), deps.clock.now())
+  const surfaces = socketSurfaces(limits)
+  const greeting: SocketDeps['greeting'] = ({ path }) => (path.startsWith('/v1/') ? null : limits())
+  void app.register(async (scope) => {
+    await scope.register(websocket, { options: { maxPayload: maxFrameBytes, perMessageDeflate: false } })
+    for (const surface of surfaces) {
+      scope.route({
+        method: 'GET',
+        url: surface.path,
+        config: { access: 'local', readsBody: true },
+        preHandler: async (_request, reply) => {
+          if (deps.socketGate.isOpen()) return
+          // At once and with this status: Codex then uses HTTP without a delay (client notes, §8).
+          reply.header('upgrade', 'HTTP/1.1').header('connection', 'close')
+          throw new AppError('websocket_unavailable')
+        },
+        handler: async (_request, reply) => {
+          reply.header('upgrade', 'websocket').header('connection', 'close')
+          throw new AppError('websocket_unavailable', { message: 'Open a WebSocket here, or POST.' })
+        },
+        wsHandler: (socket, request) => serveSocket(socket, request.headers, surface, { ...deps, greeting }),
+      })
+    }
+  })
+}

@@ -1,0 +1,58 @@
+import { and, asc, eq, gt, inArray, lt } from 'drizzle-orm'
+import type { createResponseRows } from './response-rows.ts'
+import type { Tables } from './schema.ts'
+import type { Store } from './store.ts'
+import type { Db, Unit } from './unit.ts'
+
+type Events = Pick<Store['responses'], 'addEvents' | 'events' | 'removeEvents'> & {
+  /** Within a unit. Returns how many rows were deleted. */
+  prune(tx: Db, beforeMs: number, limit: number): Promise<number>
+}
+
+/** The streams of kept responses. */
+export function createResponseEvents(
+  { responses: t, responseEvents: e }: Tables,
+  unit: Unit,
+  rows: ReturnType<typeof createResponseRows>,
+): Events {
+  return {
+    addEvents(id, events, nowMs) {
+      const row = rows.sealEvents(id, events, nowMs)
+      return unit('responses.addEvents', async (tx) => {
+        const [running] = await tx
+          .select({ id: t.id })
+          .from(t)
+          .where(and(eq(t.id, id), inArray(t.status, ['queued', 'in_progress'])))
+        if (running === undefined) return false
+        // What was written, although its maker did not hear of it, comes again.
+        await tx.insert(e).values(row).onConflictDoUpdate({ target: [e.responseId, e.firstSequence], set: row })
+        return true
+      })
+    },
+    async events(id, afterSequence, limit) {
+      const found = await unit('responses.events', async (tx) =>
+        tx
+          .select()
+          .from(e)
+          .where(and(eq(e.responseId, id), gt(e.lastSequence, afterSequence)))
+          .orderBy(asc(e.firstSequence))
+          .limit(limit),
+      )
+      return found.flatMap((row) => rows.openEvents(row)).filter(({ sequence }) => sequence > afterSequence)
+    },
+    async removeEvents(id) {
+      await unit('responses.removeEvents', async (tx) => tx.delete(e).where(eq(e.responseId, id)))
+    },
+    async prune(tx, beforeMs, limit) {
+      const old = await tx
+        .select({ responseId: e.responseId, firstSequence: e.firstSequence })
+        .from(e)
+        .where(lt(e.atMs, beforeMs))
+        .orderBy(asc(e.atMs))
+        .limit(limit)
+      for (const { responseId, firstSequence } of old)
+        await tx.delete(e).where(and(eq(e.responseId, responseId), eq(e.firstSequence, firstSequence)))
+      return old.length
+    },
+  }
+}
