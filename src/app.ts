@@ -14,6 +14,7 @@ import { randomId, Secret } from './lib/secrets.ts'
 import { createTally } from './lib/tally.ts'
 import { type BodyLimits, createBodyReader } from './proxy/body.ts'
 import { createKeepAlive } from './proxy/downstream.ts'
+import { anthropicFailure } from './proxy/messages.ts'
 import { addProxyRoutes } from './proxy/routes.ts'
 import { sendByHttp } from './proxy/send.ts'
 import { createSocketGate } from './proxy/socket-gate.ts'
@@ -61,6 +62,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...{ gate, clock, log, version },
     isOpen: () => !draining,
     socketPaths,
+    foreignError: (error, { url, id }) => anthropicFailure(error, url, id, clock.now()),
     underWay,
     checkSession: (request) => checkSession(request, parts.signIn, gate),
   })

@@ -15,7 +15,7 @@ const errors = {
   password_not_configured: { status: 400, type: 'invalid_request_error', message: 'No password is set.' },
   image_generation_failed: {
     status: 400,
-    type: 'image_generation_user_error',
+    type: 'invalid_request_error',
     message: 'The model made no image of this.',
   },
   previous_response_not_found: {

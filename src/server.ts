@@ -27,6 +27,8 @@ export type ServerDeps = {
   version: string
   /** False from the moment the server is asked to stop. */
   isOpen: () => boolean
+  /** Puts an error into the words of a route that speaks neither OpenAI's protocol nor the dashboard's; null elsewhere. */
+  foreignError?: (error: AppError, request: FastifyRequest) => ToldError | null
   /** Where an upgrade to a WebSocket is offered. Elsewhere the request is answered as if it asked for none. */
   socketPaths?: ReadonlySet<string>
   /** Every answer that has not ended is counted here, but for what is public. */
@@ -34,6 +36,9 @@ export type ServerDeps = {
   /** Lets a request to the dashboard's API in, or throws an AppError that says what it lacks. */
   checkSession: (request: FastifyRequest) => Promise<void>
 }
+
+/** An error as its client gets it. */
+export type ToldError = { status: number; headers: Record<string, string>; body: string | Buffer }
 
 /** Limits for routes that do not say otherwise. */
 const bodyBytes = 1024 * 1024
@@ -49,10 +54,13 @@ export function createServer({
   log,
   version,
   isOpen,
+  foreignError = () => null,
   socketPaths = new Set(),
   underWay,
   checkSession,
 }: ServerDeps): FastifyInstance {
+  const fail = (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+    sendError(error, request, reply, { clock, log, foreignError })
   const app = Fastify({
     logger: false,
     genReqId: requestId,
@@ -71,7 +79,7 @@ export function createServer({
     return503OnClosing: false,
     // Closing waits for open answers; the drain time bounds it, not the framework.
     pluginTimeout: 0,
-    frameworkErrors: (error, request, reply) => void sendError(error, request, reply, clock, log),
+    frameworkErrors: (error, request, reply) => void fail(error, request, reply),
   })
   void app.register(cookie)
   app.addHook('onRoute', (route) => {
@@ -91,10 +99,10 @@ export function createServer({
     if (access === 'session') await checkSession(request)
     keepDeadline(reply, request.routeOptions.handlerTimeout ?? 0)
   })
-  app.setErrorHandler<FastifyError>((error, request, reply) => sendError(error, request, reply, clock, log))
+  app.setErrorHandler<FastifyError>((error, request, reply) => fail(error, request, reply))
   app.setNotFoundHandler((request, reply) => {
     const message = `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.`
-    return sendError(new AppError('not_found', { message }), request, reply, clock, log)
+    return fail(new AppError('not_found', { message }), request, reply)
   })
   const parseJson = app.getDefaultJsonParser('error', 'error')
   // Many clients announce JSON and send nothing, where there is nothing to say.
@@ -130,10 +138,21 @@ function requestId(request: IncomingMessage): string {
 }
 
 /** Every error leaves through here, in the dialect of its route. */
-function sendError(error: Error, request: FastifyRequest, reply: FastifyReply, clock: Clock, log: Logger) {
+function sendError(
+  error: Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { clock, log, foreignError }: Required<Pick<ServerDeps, 'clock' | 'log' | 'foreignError'>>,
+) {
   const told = isOverdueBody(error, request) ? new AppError('request_timeout', {}, { cause: error }) : toldError(error)
   if (told.code === 'internal_error')
     log.error({ err: error, requestId: request.id, url: request.url }, 'request failed')
+  const foreign = foreignError(told, request)
+  if (foreign)
+    return reply
+      .code(foreign.status)
+      .headers({ 'x-request-id': request.id, ...foreign.headers })
+      .send(foreign.body)
   const { retryAfterSeconds } = told.details
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   reply.header('x-request-id', request.id)

@@ -49,7 +49,7 @@ async function months(): Promise<number> {
     measured.push(of)
     console.log(`${monthsTable(of)}\n`)
   }
-  const real = values['no-real'] ? null : await playRealDays({ seed: Number(values.seed), days: quick ? 0.5 : 2 })
+  const real = values['no-real'] ? null : await playRealDays({ seed: Number(values.seed), days: quick ? 0.8 : 2 })
   if (real !== null) console.log(realLine(real))
   const tookSeconds = Math.round((performance.now() - startedAt) / 1_000)
   writeFileSync(

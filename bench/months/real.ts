@@ -32,6 +32,8 @@ const idleStepMs = minuteMs
 /** The upstream names resets in whole seconds, and answers take a step to be seen. */
 const toleranceMs = 3 * busyStepMs
 
+const longestBurstMs = minuteMs
+
 /** Days of traffic through the real server, in front of the simulator, under a clock that is moved by hand. */
 export async function playRealDays({ seed, days }: { seed: number; days: number }): Promise<RealDays> {
   const clock = createManualClock(monthStartMs)
@@ -74,6 +76,9 @@ export async function playRealDays({ seed, days }: { seed: number; days: number 
   }
 }
 
+/** What the product says itself when nobody can serve; an upstream's error that is passed on is another matter. */
+const ownRefusal = /"(type|code)":"(usage_limit_reached|no_accounts|account_cap_reached|overloaded)"/
+
 async function play(rig: Rig, arrival: ReplayArrival, seen: RealDays, watcher: Watcher): Promise<void> {
   const { threadKey, sessionKey, inputTokens, totalMs } = arrival
   const events = Math.max(1, Math.round(totalMs / deltaMs))
@@ -88,7 +93,7 @@ async function play(rig: Rig, arrival: ReplayArrival, seen: RealDays, watcher: W
   const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
   const told = await answer.text()
   if (answer.status === 200 && told.includes('response.completed')) seen.served++
-  else if (answer.status === 429 || /no_accounts|account_cap_reached|overloaded"/.test(told)) {
+  else if (ownRefusal.test(told)) {
     seen.refused++
     const open = watcher.open()
     if (open !== null) seen.faults.push(`${arrival.id} was refused (${answer.status}) although ${open} was open`)
@@ -110,10 +115,11 @@ function watchUpstream({ simulator }: Rig, now: () => number, seen: RealDays): W
   const counted = new WeakSet<object>()
   const outUntilMs = new Map<string, { learnedMs: number; untilMs: number }>()
   const shutMs = new Map<string, number>()
+  const shut = (email: string, atMs: number) => shutMs.set(email, Math.max(atMs, shutMs.get(email) ?? 0))
   return {
     look() {
       const nowMs = now()
-      for (const account of simulator.accounts) if (fullWindow(account, nowMs)) shutMs.set(account.email, nowMs)
+      for (const account of simulator.accounts) if (fullWindow(account, nowMs)) shut(account.email, nowMs)
       for (const record of simulator.requests) {
         const { path, email, atMs, status, outcome } = record
         if (!path.endsWith('/codex/responses') || email === null) continue
@@ -126,11 +132,13 @@ function watchUpstream({ simulator }: Rig, now: () => number, seen: RealDays): W
         }
         if (outcome === 'open' || judged.has(record)) continue
         judged.add(record)
-        if (status !== 429) continue
-        seen.refusedCalls++
-        shutMs.set(email, nowMs)
+        if (status === 200 && outcome !== 'cut') continue
         const account = simulator.accounts.find((one) => one.email === email)
         const endsAtMs = account && fullWindow(account, nowMs)?.endsAtMs
+        if (status === 429) seen.refusedCalls++
+        // What it said of a burst holds as long as it said, and who fails is not open.
+        shut(email, nowMs + (status === 429 && !endsAtMs ? longestBurstMs : 0))
+        if (status !== 429) continue
         if (endsAtMs) outUntilMs.set(email, { learnedMs: nowMs, untilMs: endsAtMs })
       }
     },
@@ -152,7 +160,12 @@ function troubles(seed: number, days: number, accounts: readonly { email: string
   for (let atMs = monthStartMs; atMs < monthStartMs + days * dayMs; atMs += random.skewed(40) * minuteMs) {
     const email = accounts[random.whole(0, accounts.length - 1)]?.email ?? ''
     const kind = random.whole(0, 2)
-    if (kind === 0) list.push({ atMs, email, script: [{ kind: 'rate_limit', retryAfterSeconds: random.whole(2, 60) }] })
+    if (kind === 0)
+      list.push({
+        atMs,
+        email,
+        script: [{ kind: 'rate_limit', retryAfterSeconds: random.whole(2, longestBurstMs / 1_000) }],
+      })
     else if (kind === 1) list.push({ atMs, email, script: [{ kind: 'overloaded', times: random.whole(1, 3) }] })
     else list.push({ atMs, email, script: [{ kind: 'cut_before_output' }] })
   }

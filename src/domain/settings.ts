@@ -53,6 +53,11 @@ export const Settings = z.object({
   maxWaiting: z.int().min(0).max(10_000).default(256).meta({ section: 'admission', unit: 'requests' }),
   /** Whether clients may use WebSockets; without them Codex falls back to HTTP at once. */
   webSockets: z.boolean().default(true).meta({ section: 'clients' }),
+  /** Models for Claude's names, beside the built-in map; `*` stands for anything. */
+  claudeModels: z
+    .record(z.string().min(1).max(100), z.string().min(1).max(100))
+    .default({})
+    .meta({ section: 'clients' }),
   /** When a reset credit may be used without a person: never, when the whole pool is out, or before it expires unused. */
   resetCreditRule: z.enum(['never', 'pool_out', 'expiring']).default('never').meta({ section: 'quota' }),
   /** Which responses are kept for later requests, with their content: none, those that ask for it, or all but those that forbid it. */

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
 import type { CatalogueModel } from '../domain/catalogue.ts'
 import { AppError } from '../errors.ts'
+import { anthropicModel, anthropicModels } from '../translate/anthropic/models.ts'
 
 const ownedBy = 'codex-lb'
 
@@ -10,6 +11,7 @@ const ownedBy = 'codex-lb'
 export function addModelRoutes(app: FastifyInstance, catalogue: Catalogue): void {
   const read = { config: { access: 'local' } } as const
   const publicList = rendering((models) => JSON.stringify({ object: 'list', data: publicModels(models) }))
+  const anthropicList = rendering((models) => JSON.stringify(anthropicModels(claudeNames(models))))
   const codexBody = rendering((models) => JSON.stringify({ models }))
 
   const answerCodex = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -20,16 +22,33 @@ export function addModelRoutes(app: FastifyInstance, catalogue: Catalogue): void
   app.get('/backend-api/codex/models', read, answerCodex)
   app.get('/v1/models', read, async (request, reply) => {
     if (clientVersion(request.query) !== undefined) return answerCodex(request, reply)
-    const { body, etag } = publicList((await catalogue.models()).models)
+    const list = request.headers['anthropic-version'] === undefined ? publicList : anthropicList
+    const { body, etag } = list((await catalogue.models()).models)
     return answer(request, reply, body, etag)
   })
   app.get<{ Params: { '*': string } }>('/v1/models/*', read, async (request) => {
     const { models } = await catalogue.models()
-    const model = publicModels(models).find(({ id }) => id === request.params['*'])
+    const named = (one: { id: string }) => one.id === request.params['*']
+    if (request.headers['anthropic-version'] !== undefined) {
+      const entry = claudeNames(models).find(named)
+      if (entry) return anthropicModel(entry)
+    }
+    const model = publicModels(models).find(named)
     if (model) return model
     const message = `No account offers the model "${request.params['*'].slice(0, 200)}".`
     throw new AppError('model_not_found', { message, param: 'model' })
   })
+}
+
+/** Names that Claude Code takes, and the pool's own: all of them are served. */
+const offeredToClaude = ['claude-opus', 'claude-sonnet', 'claude-haiku']
+
+function claudeNames(models: readonly CatalogueModel[]) {
+  const own = publicModels(models).map(({ id, name, context_length }) => ({
+    ...{ id, displayName: name ?? id, createdAtMs: null, maxInputTokens: context_length ?? null },
+  }))
+  const claude = offeredToClaude.map((id) => ({ id, displayName: id, createdAtMs: null, maxInputTokens: null }))
+  return own.length === 0 ? [] : [...claude, ...own]
 }
 
 function clientVersion(query: unknown): string | undefined {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
 import { maxBodyBytes } from './body.ts'
+import { countedTokens } from './messages.ts'
 import { addModelRoutes } from './models.ts'
 import { serveTurn } from './serve.ts'
 import { addSideCalls, type SideCallDeps } from './side-calls.ts'
@@ -23,6 +24,18 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
         (request, reply) => serveTurn(request, reply, surface, deps),
       )
     }
+    scope.post(
+      '/v1/messages/count_tokens',
+      { bodyLimit: maxBodyBytes, config: { access: 'local', readsBody: true } },
+      async (request) => {
+        const { bytes, done } = await deps.bodies.read(request.raw)
+        try {
+          return countedTokens(bytes)
+        } finally {
+          done()
+        }
+      },
+    )
   })
   addSocketRoutes(app, deps)
   addModelRoutes(app, deps.catalogue)

@@ -95,7 +95,9 @@ export async function readTurn(
   try {
     const read = await readBody()
     done = read.done
-    const spoken = surface.speak(read.bytes, { requestId, nowMs: deps.clock.now() })
+    const { clock, pool, settings } = deps
+    const context = { requestId, nowMs: clock.now(), settings: settings(), accounts: pool.accounts() }
+    const spoken = surface.speak(read.bytes, context)
     const { ask, isNative } = readAsk(spoken.request, headers, requestId)
     const body = spoken.form === 'native' && (isNative || transport === 'ws') ? spoken.request : rewritten(spoken)
     const dropBody = () => {

@@ -1,7 +1,10 @@
+import type { Account } from '../domain/account.ts'
 import type { Ask } from '../domain/request.ts'
+import type { Settings } from '../domain/settings.ts'
 import { completionSurfaces } from './completions.ts'
 import { compactionExchange, nativeExchange, publicExchange } from './dialects.ts'
 import type { Exchange } from './exchange.ts'
+import { messagesSurface } from './messages.ts'
 
 /** A client-facing route for turns, and how its clients are understood. */
 export type Surface = {
@@ -10,7 +13,12 @@ export type Surface = {
   speak(bytes: Buffer, context: SpeakContext): Spoken
 }
 
-export type SpeakContext = { requestId: string; nowMs: number }
+export type SpeakContext = {
+  requestId: string
+  nowMs: number
+  settings: Settings
+  accounts: readonly Account[]
+}
 
 /** What was said, in the terms of the Responses API. */
 export type Spoken = {
@@ -30,4 +38,5 @@ export const surfaces: readonly Surface[] = [
   { path: '/backend-api/codex/responses/compact', speak: responses('compaction', compactionExchange) },
   { path: '/v1/responses/compact', speak: responses('compaction', compactionExchange) },
   ...completionSurfaces,
+  messagesSurface,
 ]

@@ -1,10 +1,10 @@
-import { and, asc, eq, gt, inArray, lt } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, lt } from 'drizzle-orm'
 import type { createResponseRows } from './response-rows.ts'
 import type { Tables } from './schema.ts'
 import type { Store } from './store.ts'
 import type { Db, Unit } from './unit.ts'
 
-type Events = Pick<Store['responses'], 'addEvents' | 'events' | 'removeEvents'> & {
+type Events = Pick<Store['responses'], 'addEvents' | 'events' | 'lastSequence' | 'removeEvents'> & {
   /** Within a unit. Returns how many rows were deleted. */
   prune(tx: Db, beforeMs: number, limit: number): Promise<number>
 }
@@ -39,6 +39,17 @@ export function createResponseEvents(
           .limit(limit),
       )
       return found.flatMap((row) => rows.openEvents(row)).filter(({ sequence }) => sequence > afterSequence)
+    },
+    async lastSequence(id) {
+      const [row] = await unit('responses.lastSequence', async (tx) =>
+        tx
+          .select({ last: e.lastSequence })
+          .from(e)
+          .where(eq(e.responseId, id))
+          .orderBy(desc(e.firstSequence))
+          .limit(1),
+      )
+      return row?.last ?? -1
     },
     async removeEvents(id) {
       await unit('responses.removeEvents', async (tx) => tx.delete(e).where(eq(e.responseId, id)))

@@ -213,6 +213,8 @@ export type Store = {
     addEvents(id: string, events: readonly StoredEvent[], nowMs: number): Promise<boolean>
     /** The next events after one, at most `rows` batches of them. */
     events(id: string, afterSequence: number, rows: number): Promise<StoredEvent[]>
+    /** Of its last event; -1: it has none. */
+    lastSequence(id: string): Promise<number>
     removeEvents(id: string): Promise<void>
     /** Deletes at most `limit` objects and as many batches of events from before a time; true when more may be left. */
     prune(before: { objectsMs: number; eventsMs: number }, limit: number): Promise<boolean>

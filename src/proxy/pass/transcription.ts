@@ -44,7 +44,10 @@ export function checkTranscription(valuesOf: (name: string) => readonly unknown[
 
 function formatOf(format: unknown = 'json'): TranscriptionFormat {
   if (format === 'json' || format === 'text') return format
-  throw invalid('response_format', 'The upstream gives plain text without times: "response_format" must be json or text.')
+  throw invalid(
+    'response_format',
+    'The upstream gives plain text without times: "response_format" must be json or text.',
+  )
 }
 
 /** The upstream's answer in the form that was asked for. @throws AppError when it holds no text */
