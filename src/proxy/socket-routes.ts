@@ -1,5 +1,5 @@
 import websocket from '@fastify/websocket'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
 import { poolLimitsEvent } from './pool-usage.ts'
 import { type SocketDeps, serveSocket } from './socket-session.ts'
@@ -23,8 +23,9 @@ export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'gr
         method: 'GET',
         url: surface.path,
         config: { access: 'local', readsBody: true },
-        preHandler: async (_request, reply) => {
-          if (deps.socketGate.isOpen()) return
+        preHandler: async (request, reply) => {
+          if (!isUpgrade(request)) return
+          if (deps.socketGate.isOpen()) return checkHandshake(request)
           // At once and with this status: Codex then uses HTTP without a delay (client notes, §8).
           reply.header('upgrade', 'HTTP/1.1').header('connection', 'close')
           throw new AppError('websocket_unavailable')
@@ -36,5 +37,20 @@ export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'gr
         wsHandler: (socket, request) => serveSocket(socket, request.headers, surface, { ...deps, greeting }),
       })
     }
+  })
+}
+
+function isUpgrade({ headers }: FastifyRequest): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** What the library would refuse without a word that our clients can read. @throws AppError */
+function checkHandshake({ headers }: FastifyRequest): void {
+  const isKey = /^[+/0-9a-z]{22}==$/i.test(headers['sec-websocket-key'] ?? '')
+  if (isKey && headers['sec-websocket-version'] === '13') return
+  const param = isKey ? 'sec-websocket-version' : 'sec-websocket-key'
+  throw new AppError('invalid_request', {
+    message: `This is no WebSocket handshake: the header ${param} is wrong.`,
+    param,
   })
 }

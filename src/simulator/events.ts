@@ -14,6 +14,9 @@ type Usage = {
 
 /** A whole answer as steps, with what a fault needs to end it in another way. */
 export type Turn = {
+  id: string
+  /** The finished items. */
+  output: JsonObject[]
   steps: Step[]
   /** Tokens that count against the windows: everything but what the prompt cache saved. */
   chargedTokens: number

@@ -1,7 +1,7 @@
 import type { SimulatedAccount } from './accounts.ts'
 import type { Turn } from './events.ts'
 import type { Failure, FaultKind, FaultParameters } from './faults.ts'
-import { type Answer, jsonAnswer } from './http.ts'
+import { type Answer, emptyStream, jsonAnswer } from './http.ts'
 import {
   contextLengthExceeded,
   errorAnswer,
@@ -19,6 +19,7 @@ export type Effect =
   | { kind: 'answer'; answer: Answer }
   | { kind: 'reset' }
   | { kind: 'hang' }
+  | { kind: 'close'; code: number; reason: string }
   | { kind: 'delay'; ms: number }
   | { kind: 'drop_reply' }
   | { kind: 'format'; format: SseFormat }
@@ -29,6 +30,10 @@ export type Scene = { account: SimulatedAccount; model: string; nowMs: number }
 
 const answer = (made: Answer): Effect => ({ kind: 'answer', answer: made })
 const reshape = (how: (turn: Turn) => Step[]): Effect => ({ kind: 'reshape', reshape: how })
+
+function closing({ code = 1000, reason = '' }: { code?: number; reason?: string }) {
+  return { kind: 'close', code, reason } as const
+}
 
 function failure(given: Failure, turn: Turn): Step {
   const error = { code: given.code ?? 'server_error', message: given.message ?? 'The server had an error.' }
@@ -81,7 +86,7 @@ export const effects: { [Kind in FaultKind]: (fault: FaultParameters[Kind], scen
   hang: () => ({ kind: 'hang' }),
   slow_headers: ({ ms }) => ({ kind: 'delay', ms }),
   html200: () => answer(htmlAnswer(200)),
-  empty: () => answer({ status: 200, headers: { 'content-type': 'text/event-stream' }, body: '' }),
+  empty: () => answer(emptyStream),
   cut_before_output: () => reshape(({ steps }) => [...splitBeforeOutput(steps)[0], { kind: 'cut' }]),
   cut_after_output: () => reshape(({ steps }) => [...splitAfterOutput(steps)[0], { kind: 'cut' }]),
   end_early: () => reshape(({ steps }) => steps.slice(0, 1)),
@@ -89,8 +94,8 @@ export const effects: { [Kind in FaultKind]: (fault: FaultParameters[Kind], scen
   no_terminal: () => reshape(({ steps }) => steps.slice(0, -1)),
   malformed: () =>
     reshape(({ steps }) => {
-      const text = 'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"bro\n\n'
-      return [...splitBeforeOutput(steps)[0], { kind: 'raw', text }]
+      const type = 'response.output_text.delta'
+      return [...splitBeforeOutput(steps)[0], { kind: 'raw', type, data: `{"type":"${type}","delta":"bro` }]
     }),
   failed: (fault) => reshape((turn) => [...(fault.bare ? [] : splitBeforeOutput(turn.steps)[0]), failure(fault, turn)]),
   failed_after_output: (fault) => reshape((turn) => [...splitAfterOutput(turn.steps)[0], failure(fault, turn)]),
@@ -121,6 +126,16 @@ export const effects: { [Kind in FaultKind]: (fault: FaultParameters[Kind], scen
   no_event_lines: () => ({ kind: 'format', format: 'data_only' }),
   rate_limits_event: (_, { account, nowMs }) =>
     reshape(({ steps }) => [event('codex.rate_limits', rateLimitsOf(account, nowMs)), ...steps]),
+  flat_error: ({ status = 400, code = 'invalid_value', message = 'The request is wrong.', type, param = null }) =>
+    reshape(({ steps }) => {
+      const error_type = type ?? (status < 500 ? 'invalid_request_error' : 'server_error')
+      const flat = event('error', { status_code: status, error_type, code, message, param })
+      return [...splitBeforeOutput(steps)[0], flat]
+    }),
+  close: (fault) => closing(fault),
+  close_before_output: (fault) => reshape(({ steps }) => [...splitBeforeOutput(steps)[0], closing(fault)]),
+  close_after_output: (fault) => reshape(({ steps }) => [...splitAfterOutput(steps)[0], closing(fault)]),
+  close_after_turn: (fault) => reshape(({ steps }) => [...steps, closing(fault)]),
   drop_token_reply: () => ({ kind: 'drop_reply' }),
   token_error: (fault) => {
     const error = { code: fault.code ?? 'invalid_grant', message: fault.message ?? 'The token was refused.' }

@@ -2,15 +2,34 @@ import type { SimulatedAccount } from './accounts.ts'
 import { type Effect, effects, type Scene } from './fault-effects.ts'
 import { isObject } from './json.ts'
 
-/** Which kind of request a fault waits for. */
-export type FaultPath = 'responses' | 'usage' | 'token' | 'models' | 'reset_credits' | 'redeem' | 'profile'
+/**
+ * Which kind of request a fault waits for. `responses` are turns, over HTTP or on a socket; `prewarm` those that generate
+ * nothing; `handshake` is the opening of a socket, where a fault is an HTTP answer, a reset, silence or a delay, and
+ * `close` lets the socket open and closes it at once.
+ */
+export type FaultPath =
+  | 'responses'
+  | 'prewarm'
+  | 'handshake'
+  | 'usage'
+  | 'token'
+  | 'models'
+  | 'reset_credits'
+  | 'redeem'
+  | 'profile'
 
 type None = Record<never, never>
 export type Failure = { code?: string; message?: string }
 /** Silence for this long, then the rest; for ever when left out. */
 type Stall = { ms?: number }
 
-/** Every scripted fault and its parameters. */
+/** 1000 without a reason when left out. */
+type Close = { code?: number; reason?: string }
+
+/**
+ * Every scripted fault and its parameters. On a socket a refusal is an error frame, a clean end that comes too early is a
+ * close with 1000, and the wire formats of HTTP make no difference.
+ */
 export type FaultParameters = {
   /** `resetsInSeconds: null` leaves the reset fields out. */
   usage_limit: { resetsInSeconds?: number | null }
@@ -56,6 +75,16 @@ export type FaultParameters = {
   no_event_lines: None
   /** A `codex.rate_limits` event before the answer. */
   rate_limits_event: None
+  /** An `error` event before any output that has its parts at the top level and its status as `status_code`. */
+  flat_error: Failure & { status?: number; type?: string; param?: string }
+  /** The socket is closed in good order before any event; over HTTP all four end the answer instead. */
+  close: Close
+  /** The same behind `response.in_progress`. */
+  close_before_output: Close
+  /** The same behind three deltas. */
+  close_after_output: Close
+  /** The same behind the last event. */
+  close_after_turn: Close
   /** The rotation (or, on the path of a redemption, the redemption) is done, the reply is lost. */
   drop_token_reply: None
   token_error: Failure & { status?: number }

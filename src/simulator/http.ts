@@ -5,6 +5,7 @@ import type { JsonObject } from './json.ts'
 
 /** What arrived, for tests and for the curious. */
 export type RecordedRequest = {
+  /** `WS` for a frame on a socket, whose handshake was a `GET` of its own. */
   method: string
   /** Path and query. */
   path: string
@@ -28,6 +29,8 @@ export type Exchange = {
   url: URL
   /** The body as an object, or null when it is none. */
   body: JsonObject | null
+  /** The body as it came. */
+  bytes: Buffer
   bodyBytes: number
   record: RecordedRequest
 }
@@ -38,6 +41,9 @@ export type Answer = { status: number; headers: Record<string, string>; body: st
 export function jsonAnswer(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
 }
+
+/** 200 and not one byte. */
+export const emptyStream: Answer = { status: 200, headers: { 'content-type': 'text/event-stream' }, body: '' }
 
 /** Sends a whole answer; `extra` headers go under the answer's own. */
 export function send(response: ServerResponse, answer: Answer, extra: Record<string, string> = {}): void {
@@ -59,6 +65,14 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
 }
 
+/** Keeps the record's status and outcome true. */
+export function follow({ response, record }: Exchange): void {
+  response.once('close', () => {
+    if (response.headersSent) record.status = response.statusCode
+    if (record.outcome === 'open') record.outcome = response.writableFinished ? 'finished' : 'client_gone'
+  })
+}
+
 /** Carries out a fault that needs to know nothing of the request. True when nothing more may be answered. */
 export async function suffer(
   exchange: Exchange,
@@ -67,6 +81,7 @@ export async function suffer(
   headers: Record<string, string> = {},
 ): Promise<boolean> {
   if (effect?.kind === 'answer') send(exchange.response, effect.answer, headers)
+  else if (effect?.kind === 'close') send(exchange.response, emptyStream, headers)
   else if (effect?.kind === 'reset') {
     exchange.record.outcome = 'cut'
     exchange.request.socket.resetAndDestroy()

@@ -116,7 +116,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       status: null,
       outcome: 'open',
     }
-    const exchange: Exchange = { request, response, url: target, body, bodyBytes: bytes.length, record }
+    const exchange: Exchange = { request, response, url: target, body, bytes, bodyBytes: bytes.length, record }
     if (target.pathname.startsWith('/_sim/')) return answerControl(exchange, simulator)
     keep(requests, record)
     bodies.keep(record, body)

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { SimulatedAccount } from './accounts.ts'
 import type { FaultScripts } from './faults.ts'
 import type { Exchange } from './http.ts'
+import type { Records } from './records.ts'
 import type { Tokens } from './tokens.ts'
 
 /** A refresh that was asked for. `code` is the reason of a refusal. */
@@ -14,6 +15,11 @@ export type World = {
   tokens: Tokens
   faults: FaultScripts
   eventDelayMs: number
+  /** Whether a handshake is taken; refused with 426 otherwise. */
+  webSockets: boolean
+  /** Whether each turn on a socket begins with a `codex.rate_limits` event. */
+  rateLimitFrames: boolean
+  records: Records
   refreshes: RecordedRefresh[]
   log(line: string): void
 }

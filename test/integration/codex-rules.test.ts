@@ -67,7 +67,7 @@ describe('the eleven rules of the Codex client', () => {
     expect((await ask(rig, turnBody('hello'), { path: `${prefix}/responses` })).events.at(-1)?.type).toBe(
       'response.completed',
     )
-    expect((await upgrade(`${prefix}/responses`)).status).toBe(426)
+    expect((await upgrade(`${prefix}/responses`)).status).toBe(101)
     const models = await fetch(`${rig.url}${prefix}/models?client_version=0.169.0`)
     expect((await jsonOf(models)).models.length).toBeGreaterThan(0)
     const compact = await ask(
@@ -171,13 +171,21 @@ describe('the eleven rules of the Codex client', () => {
     })
   })
 
-  it.each(prefixes)('rule 6: a WebSocket handshake on %s is refused with 426, at once', async (prefix) => {
-    await start()
-    const { status, headers } = await upgrade(`${prefix}/responses`)
-    expect(status).toBe(426)
-    expect(headers.upgrade).toBeDefined()
-    expect(askedOf(rig.simulator)).toBe('')
-  })
+  it.each(prefixes)(
+    'rule 6: a WebSocket handshake on %s is refused with 426, at once, when sockets are off',
+    async (prefix) => {
+      await start()
+      await fetch(`${rig.url}/api/settings`, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ webSockets: false }),
+      })
+      const { status, headers } = await upgrade(`${prefix}/responses`)
+      expect(status).toBe(426)
+      expect(headers.upgrade).toBeDefined()
+      expect(askedOf(rig.simulator)).toBe('')
+    },
+  )
 
   it('rule 7: a silent stream is kept alive with data events, not with comments', async () => {
     await start()
