@@ -40,11 +40,9 @@ export async function addAdmin(
   const flush = () => recorder.flush()
   const overview = { store, pool, admission, clock, flush, demo }
   const totals = async () => {
-    const { accountCounts, requestCount, errorCount, errorRate, usageSummary, windows } = await overviewOf(
-      '1d',
-      overview,
-    )
-    return { accountCounts, requestCount, errorCount, errorRate, usageSummary, windows }
+    const { accountCounts, requestCount, errorCount, errorRate, ...others } = await overviewOf('1d', overview)
+    const { usageSummary, windows, panic, waiting } = others
+    return { accountCounts, requestCount, errorCount, errorRate, usageSummary, windows, panic, waiting }
   }
   const feed = createLiveFeed({ bus, pool, clock, totals, onError: parts.onError('live events') })
   const routes = [

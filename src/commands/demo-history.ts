@@ -1,13 +1,14 @@
 import { chanceOf } from '../balancer/chance.ts'
 import type { Decision } from '../balancer/choose.ts'
 import { costMicroUsd } from '../domain/price.ts'
-import { dayMs, hourMs, type QuotaWindow } from '../domain/quota.ts'
+import { dayMs, hourMs, lengthByKind, type WindowKind } from '../domain/quota.ts'
 import type { RequestRecord } from '../domain/request.ts'
 import { defaultSettings } from '../domain/settings.ts'
 import type { UsageSample } from '../store/store.ts'
 
 /** What the demo remembers of an account's past. */
-export type DemoAccount = { id: string; windows: readonly QuotaWindow[] }
+export type DemoAccount = { id: string; windows: readonly DemoWindow[] }
+export type DemoWindow = { kind: WindowKind; usedPercent: number; resetAtMs: number }
 
 const models = ['gpt-5.5', 'gpt-5.4', 'gpt-5.4-mini'] as const
 const clients = ['codex_exec/0.169.0 (demo)', 'codex-tui/0.169.0 (demo)', 'OpenAI/Python 2.8.1 (demo)']
@@ -82,17 +83,20 @@ function demoRequest(
   }
 }
 
-/** A week of made-up figures that end at today's: a short window rises and falls, a long one only rises. */
+/** A week of made-up figures, window after window, that end at today's: within each one use rises, more by day. */
 export function demoSamples(accounts: readonly DemoAccount[], nowMs: number): UsageSample[] {
   return accounts.flatMap(({ id, windows }) =>
-    windows.flatMap(({ kind, usedPercent, lengthMs, source }) => {
-      const hours = (pastDays * dayMs) / hourMs
-      return Array.from({ length: hours }, (_, index) => {
-        const agoMs = (hours - index) * hourMs
-        const intoWindow = 1 - (agoMs % lengthMs) / lengthMs
-        const peak = 40 + 50 * chanceOf(id, `${kind}${Math.floor(agoMs / lengthMs)}`)
-        const used = agoMs < lengthMs ? usedPercent * intoWindow : peak * intoWindow
-        return { accountId: id, kind, atMs: nowMs - agoMs, usedPercent: Math.round(used), resetAtMs: null, source }
+    windows.flatMap(({ kind, usedPercent, resetAtMs }) => {
+      const lengthMs = lengthByKind[kind]
+      return Array.from({ length: (pastDays * dayMs) / hourMs }, (_, index) => {
+        const atMs = nowMs - (index + 1) * hourMs
+        const windowsAgo = Math.ceil(Math.max(0, resetAtMs - lengthMs - atMs) / lengthMs)
+        const endMs = resetAtMs - windowsAgo * lengthMs
+        const into = 1 - (endMs - atMs) / lengthMs
+        const now = 1 - (resetAtMs - nowMs) / lengthMs
+        const peak = 35 + 50 * chanceOf(id, `${kind}${windowsAgo}`)
+        const used = windowsAgo === 0 ? (usedPercent * into) / Math.max(now, 0.01) : peak * into
+        return { accountId: id, kind, atMs, usedPercent: Math.round(used), resetAtMs: endMs, source: 'poll' as const }
       })
     }),
   )

@@ -1,22 +1,29 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { importFiles } from '../accounts/import.ts'
 import { startApp } from '../app.ts'
 import { openConfiguredStore } from '../app-store.ts'
 import { type Config, readConfig } from '../config.ts'
-import type { StoredAccount } from '../domain/account.ts'
-import { pause, systemClock } from '../lib/clock.ts'
+import { dayMs } from '../domain/quota.ts'
+import { systemClock, pause as wait } from '../lib/clock.ts'
 import { createLog } from '../log.ts'
 import type { SimulatedAccountOptions } from '../simulator/accounts.ts'
 import { type Simulator, startSimulator } from '../simulator/upstream.ts'
-import type { Store } from '../store/store.ts'
 import type { Call, ExitCode } from './command.ts'
-import { demoRequests, demoSamples } from './demo-history.ts'
+import { type DemoWindow, demoRequests, demoSamples } from './demo-history.ts'
 import { stopSignal } from './serve.ts'
 
 /** A pool with something to see on it: different plans and levels, one nearly out, one paused, one signed out. */
 const accounts: SimulatedAccountOptions[] = [
-  { email: 'ada@demo.example', plan: 'pro', shortUsedPercent: 12, weeklyUsedPercent: 31, ...resets(3.2, 4.1) },
+  {
+    email: 'ada@demo.example',
+    plan: 'pro',
+    shortUsedPercent: 12,
+    weeklyUsedPercent: 31,
+    ...resets(3.2, 4.1),
+    resetCredits: 2,
+  },
   { email: 'grace@demo.example', plan: 'plus', shortUsedPercent: 64, weeklyUsedPercent: 48, ...resets(1.4, 2.6) },
   { email: 'edsger@demo.example', plan: 'plus', shortUsedPercent: 97, weeklyUsedPercent: 71, ...resets(0.7, 1.2) },
   { email: 'barbara@demo.example', plan: 'team', shortUsedPercent: 35, weeklyUsedPercent: 20, ...resets(4.4, 5.8) },
@@ -30,8 +37,8 @@ const turnEveryMs = 4_000
 const troubleEveryTurns = 7
 const models = ['gpt-5.5', 'gpt-5.4', 'gpt-5.4-mini']
 const threads = 3
-/** So often the demo looks whether the usage of all accounts was read, before it goes on without. */
-const mostTries = 50
+/** The accounts are shown as if they had been there for so long. */
+const usedForMs = 8 * dayMs
 
 function resets(shortHours: number, weeklyDays: number): Pick<SimulatedAccountOptions, 'resetsInSeconds'> {
   return { resetsInSeconds: { short: shortHours * 3_600, weekly: weeklyDays * 86_400 } }
@@ -57,12 +64,13 @@ export async function demo(call: Call): Promise<ExitCode> {
   try {
     simulator.script(signedOut, { kind: 'unauthorized', path: 'usage' })
     simulator.script(signedOut, { kind: 'token_error', code: 'refresh_token_expired', path: 'token' })
+    await pretendPast(config, simulator)
     const app = await startApp(config, createLog(config), { demo: true })
     await importAll(
       app.url,
       simulator.accounts.map(({ email }) => simulator.authJson(email)),
     )
-    await pretendPast(app.url, config)
+    await pause(app.url, paused)
     call.print(`codex-lb listening on ${app.url}`)
     call.print('This is a demo: the accounts and the upstream are simulated, and everything is gone when it stops.')
     const stop = new AbortController()
@@ -86,29 +94,44 @@ async function importAll(url: string, files: object[]): Promise<void> {
   if (!answer.ok) throw new Error(`The demo accounts were not imported: ${await answer.text()}`)
 }
 
-/** Pause one account, and fill the log and the trends as if the pool had been in use for a while. */
-async function pretendPast(url: string, config: Config): Promise<void> {
+/** Fill the log and the trends as if these accounts had been in use for a while. */
+async function pretendPast(config: Config, simulator: Simulator): Promise<void> {
   const store = await openConfiguredStore(config, { warn: () => {} })
   try {
-    const known = await knownAccounts(store)
-    const serving = known.filter(({ email }) => email !== paused && email !== signedOut)
-    await store.requests.add(demoRequests(serving, Date.now()))
-    await store.usage.add(demoSamples(known, Date.now()))
-    const id = known.find(({ email }) => email === paused)?.id
-    await fetch(`${url}/api/accounts/${id}/pause`, { method: 'POST' })
+    const nowMs = Date.now()
+    const files = simulator.accounts.map(({ email }) => ({
+      name: email,
+      bytes: Buffer.from(JSON.stringify(simulator.authJson(email))),
+    }))
+    await importFiles(store, { ...systemClock, now: () => nowMs - usedForMs }, files)
+    const known = (await store.accounts.list()).map(({ id, email }) => ({
+      id,
+      email,
+      windows: windowsOf(simulator, email, nowMs),
+    }))
+    await store.requests.add(
+      demoRequests(
+        known.filter(({ email }) => email !== paused && email !== signedOut),
+        nowMs,
+      ),
+    )
+    await store.usage.add(demoSamples(known, nowMs))
   } finally {
     await store.close()
   }
 }
 
-/** The accounts once their usage was read, so that their past ends at today's figures; one that is signed out has none. */
-async function knownAccounts(store: Store): Promise<StoredAccount[]> {
-  for (let tries = 1; ; tries++) {
-    const known = await store.accounts.list()
-    const areRead = known.every(({ email, windows }) => email === signedOut || windows.length > 0)
-    if (areRead || tries === mostTries) return known
-    await pause(systemClock, 100, new AbortController().signal)
-  }
+function windowsOf(simulator: Simulator, email: string | null, nowMs: number): DemoWindow[] {
+  const account = simulator.accounts.find((one) => one.email === email)
+  return (account?.windows ?? []).map(({ kind, usedTokens, capacityTokens, endsAtMs }) => ({
+    ...{ kind, usedPercent: (usedTokens / capacityTokens) * 100, resetAtMs: endsAtMs ?? nowMs },
+  }))
+}
+
+async function pause(url: string, email: string): Promise<void> {
+  const { accounts } = (await (await fetch(`${url}/api/accounts`)).json()) as { accounts: { accountId: string; email: string | null }[] }
+  const account = accounts.find((one) => one.email === email)
+  await fetch(`${url}/api/accounts/${account?.accountId}/pause`, { method: 'POST' })
 }
 
 /** A turn every few seconds, on a few threads, until it is stopped. */
@@ -127,7 +150,7 @@ async function sendTraffic(url: string, simulator: Simulator, signal: AbortSigna
       const headers = { 'content-type': 'application/json', 'user-agent': 'codex-lb-demo' }
       const answer = await fetch(`${url}/v1/responses`, { method: 'POST', headers, body: JSON.stringify(body), signal })
       await answer.text()
-      await pause(systemClock, turnEveryMs, signal)
+      await wait(systemClock, turnEveryMs, signal)
     } catch (error) {
       if (!signal.aborted) throw error
     }

@@ -29,6 +29,8 @@ export const LiveEvents = {
     errorCount: true,
     usageSummary: true,
     windows: true,
+    panic: true,
+    waiting: true,
   }),
   settings: z.object({}),
   /** What was missed is no longer kept: read again what is on the screen. */

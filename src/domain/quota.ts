@@ -126,7 +126,8 @@ export function refusedWindow(
   return untilMs === null ? null : kindOfLength(untilMs - nowMs)
 }
 
-const lengthByKind: Record<WindowKind, number> = { short: 5 * hourMs, weekly: 7 * dayMs, monthly: 30 * dayMs }
+/** How long a window of each kind usually is. */
+export const lengthByKind: Record<WindowKind, number> = { short: 5 * hourMs, weekly: 7 * dayMs, monthly: 30 * dayMs }
 
 /** The reading that a refusal amounts to: the window is full until its reset. */
 export function refusalReading(

@@ -16,10 +16,14 @@ const wanted = new Set([
   'previous_response_id',
   'conversation',
   'store',
+  'background',
 ])
 
-/** `isNative`: the body is already of the form that the upstream takes, so its bytes can be sent as they are. */
-export type Asked = { ask: Ask; isNative: boolean }
+/**
+ * `isNative`: the body is already of the form that the upstream takes, so its bytes can be sent as they are. `store`: what
+ * the client says about keeping the response; null where it says nothing.
+ */
+export type Asked = { ask: Ask; isNative: boolean; store: boolean | null; background: boolean }
 
 /** Pick from headers and body the little that routing needs. Nothing is changed. @throws AppError naming the field */
 export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: string): Asked {
@@ -45,6 +49,10 @@ export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: 
   if (previous !== null && values.has('conversation') && read('conversation') != null) {
     throw invalid('previous_response_id', 'Give either "previous_response_id" or "conversation", not both.')
   }
+  const background = read('background') ?? false
+  if (typeof background !== 'boolean') throw invalid('background', '"background" must be true or false.')
+  const wish = read('store')
+  const store = typeof wish === 'boolean' ? wish : null
   const effort = reasoning && 'effort' in reasoning && typeof reasoning.effort === 'string' ? reasoning.effort : null
   const identity = identityOf(headers)
   const cacheKey = text('prompt_cache_key')
@@ -61,7 +69,7 @@ export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: 
     ...identity,
   }
   // A byte order mark is no JSON: such a body is written anew.
-  return { ask, isNative: bytes[0] !== 0xef && inputIsList && stream && read('store') === false }
+  return { ask, isNative: bytes[0] !== 0xef && inputIsList && stream && store === false, store, background }
 }
 
 function scan(bytes: Buffer): Map<string, Span> {

@@ -28,6 +28,8 @@ const decoders: Record<string, Decoder> = {
 export type BodyReader = {
   /** `done` must be called when the bytes are no longer held. @throws AppError */
   read(request: IncomingMessage): Promise<{ bytes: Buffer; done: () => void }>
+  /** Counts bytes that did not come in a body; the returned function counts them out. @throws AppError */
+  hold(bytes: number): () => void
 }
 
 export type BodyLimits = { bodyBytes: number; heldBytes: number; silenceMs: number }
@@ -35,21 +37,31 @@ export type BodyLimits = { bodyBytes: number; heldBytes: number; silenceMs: numb
 export function createBodyReader(given: Partial<BodyLimits> = {}): BodyReader {
   const limits: BodyLimits = { bodyBytes: maxBodyBytes, heldBytes: maxHeldBytes, silenceMs, ...given }
   let heldBytes = 0
+  const newCount = () => {
+    let mine = 0
+    return {
+      hold(bytes: number) {
+        if (heldBytes + bytes > limits.heldBytes) throw new AppError('overloaded', { retryAfterSeconds: 5 })
+        heldBytes += bytes
+        mine += bytes
+      },
+      done() {
+        heldBytes -= mine
+        mine = 0
+      },
+    }
+  }
   return {
+    hold(bytes) {
+      const { hold, done } = newCount()
+      hold(bytes)
+      return done
+    },
     async read(request) {
       const codings = codingsOf(request.headers['content-encoding'])
       const announced = Number(request.headers['content-length'] ?? 0)
       if (announced > limits.bodyBytes) throw tooLarge(limits.bodyBytes)
-      let mine = 0
-      const hold = (bytes: number) => {
-        if (heldBytes + bytes > limits.heldBytes) throw new AppError('overloaded', { retryAfterSeconds: 5 })
-        heldBytes += bytes
-        mine += bytes
-      }
-      const done = () => {
-        heldBytes -= mine
-        mine = 0
-      }
+      const { hold, done } = newCount()
       try {
         let bytes = await collect(request, limits, hold)
         for (const coding of codings.toReversed()) {

@@ -12,8 +12,16 @@ export type Collector = {
   response(): Json | null
 }
 
-/** `forward` gets each event that a public client may see, in its final text. */
-export function collectResponse(forward: (text: string) => void = () => {}): Collector {
+/** An event as a public client may see it. */
+export type PublicEvent = { type: string; data: string }
+
+/** The event as it stands in a stream. Data that came on several lines goes out on several. */
+export function textOfEvent({ type, data }: PublicEvent): string {
+  return `event: ${type}\ndata: ${data.replaceAll('\n', '\ndata: ')}\n\n`
+}
+
+/** `forward` gets each event that a public client may see, in its final form. */
+export function collectResponse(forward: (event: PublicEvent) => void = () => {}): Collector {
   const items: { index: number; item: unknown }[] = []
   const decoder = new TextDecoder()
   let response: Json | null = null
@@ -25,9 +33,7 @@ export function collectResponse(forward: (text: string) => void = () => {}): Col
       // Events of the private protocol mean nothing to public clients, and some of them stop at an unknown one.
       if (type.startsWith('codex.')) return
       if (type === 'response.output_item.done') keepItem(parseObject(data))
-      const text = isTerminal(type) ? complete(data) : data
-      // Data that came on several lines goes out on several.
-      forward(`event: ${type}\ndata: ${text.replaceAll('\n', '\ndata: ')}\n\n`)
+      forward({ type, data: isTerminal(type) ? complete(data) : data })
     },
   })
   const keepItem = (event: Json | null) => {

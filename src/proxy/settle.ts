@@ -58,7 +58,7 @@ export function settle(
   const usage = usageOf(fieldsOf(response).usage)
   if (usage !== null && !turn.isPrewarm) affinity.warmed(turn.ask.affinityKeys, accountId, usage.input + usage.output)
   found.lease.release(usage)
-  const unfinished = failure === 'client_disconnected' ? 'cancelled' : 'error'
+  const unfinished = isGivenUp(failure) ? 'cancelled' : 'error'
   record(turn, deps, {
     status: terminal === null ? unfinished : failed ? 'error' : 'success',
     httpStatus: 200,
@@ -77,7 +77,7 @@ export function settleFailure(
   deps: SettleDeps,
 ): void {
   record(turn, deps, {
-    status: failure.code === 'client_disconnected' ? 'cancelled' : 'error',
+    status: isGivenUp(failure.code) ? 'cancelled' : 'error',
     httpStatus: failure.status,
     errorCode: failure.code,
     errorMessage: failure.message,
@@ -99,6 +99,11 @@ export function settleRejected(
     ...{ status: 'error', httpStatus, errorCode, errorMessage, accountId: null },
     ...{ firstTokenMs: null, transport: 'json', response: null },
   })
+}
+
+/** The client has left, or cancelled what ran without it. */
+function isGivenUp(code: string | null): boolean {
+  return code === 'client_disconnected' || code === 'response_cancelled'
 }
 
 function record(turn: Turn, deps: SettleDeps, result: Result): void {

@@ -1,4 +1,4 @@
-import { collectResponse } from './events.ts'
+import { collectResponse, textOfEvent } from './events.ts'
 import type { Shape } from './relay.ts'
 
 /** The Codex route: every byte as it came. Codex counts data events as life, not comments. */
@@ -17,8 +17,8 @@ export function codexShape(): Shape {
 /** The public route: only public events, each whole, and a final response that holds its output. */
 export function publicShape(): Shape {
   let ready = ''
-  const collector = collectResponse((text) => {
-    ready += text
+  const collector = collectResponse((event) => {
+    ready += textOfEvent(event)
   })
   const take = () => {
     const text = ready

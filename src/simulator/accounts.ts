@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { JsonObject } from './json.ts'
 import {
   capacityOf,
   fill,
@@ -71,6 +72,9 @@ type SimulatedStatistics = {
   days?: Record<string, number>
 }
 
+/** A file that was registered. `asked`: how often whether it is ready, since its bytes came. */
+type SimulatedFile = { name: string; bytes: number | null; asked: number }
+
 /** The state of one account. Tests may read it; they change it through the simulator. */
 export type SimulatedAccount = {
   readonly email: string
@@ -92,6 +96,9 @@ export type SimulatedAccount = {
   readonly statistics: SimulatedStatistics
   /** Input tokens last seen per prompt cache key, the longest unused first. */
   readonly promptCache: Map<string, number>
+  readonly files: Map<string, SimulatedFile>
+  /** Goals by thread. */
+  readonly goals: Map<string, JsonObject>
 }
 
 const tenDaysMs = 864_000_000
@@ -139,6 +146,8 @@ export function createAccount(
     limitReachedType: options.limitReachedType ?? 'rate_limit_reached',
     statistics: options.statistics ?? {},
     promptCache: new Map(),
+    files: new Map(),
+    goals: new Map(),
   }
 }
 

@@ -1,7 +1,11 @@
 import type { SimulatedAccount } from './accounts.ts'
+import { answerTranscription } from './audio.ts'
+import { controlRoutes } from './control-calls.ts'
 import type { FaultPath } from './faults.ts'
+import { answerRegistration, answerUploaded, tookUpload } from './files.ts'
 import { type Answer, type Exchange, jsonAnswer, send, suffer } from './http.ts'
 import { modelsAnswer, modelsEtag } from './models.ts'
+import { answerCall } from './realtime.ts'
 import { accountMismatch, detailAnswer, unauthorized } from './refusals.ts'
 import { answerTurn } from './responses.ts'
 import { accountsCheckOf, profileOf, redeemCredit, resetCreditsOf, usageOf } from './wham.ts'
@@ -9,8 +13,10 @@ import type { AccountRoute, World } from './world.ts'
 
 const routes: Record<string, AccountRoute> = {
   'POST /backend-api/codex/responses': answerTurn,
-  'GET /backend-api/codex/responses': ({ response }) =>
-    send(response, detailAnswer(426, 'WebSockets are not simulated'), { upgrade: 'websocket', connection: 'Upgrade' }),
+  'GET /backend-api/codex/responses': ({ response }, _account, { webSockets }) => {
+    const told = webSockets ? 'Upgrade to a WebSocket' : 'WebSockets are not available'
+    send(response, detailAnswer(426, told), { upgrade: 'websocket', connection: 'Upgrade' })
+  },
   'GET /backend-api/codex/models': answerModels,
   'GET /backend-api/wham/usage': (exchange, account, world) => answerSide(exchange, account, world, 'usage', usageOf),
   'GET /backend-api/wham/accounts/check': ({ response }, account) =>
@@ -20,11 +26,18 @@ const routes: Record<string, AccountRoute> = {
   'GET /backend-api/wham/rate-limit-reset-credits': (exchange, account, world) =>
     answerSide(exchange, account, world, 'reset_credits', resetCreditsOf),
   'POST /backend-api/wham/rate-limit-reset-credits/consume': answerRedemption,
+  'POST /backend-api/files': answerRegistration,
+  'POST /backend-api/files/{id}/uploaded': answerUploaded,
+  'POST /backend-api/transcribe': answerTranscription,
+  'POST /backend-api/codex/realtime/calls': answerCall,
+  ...controlRoutes,
 }
 
 /** Answers the routes that need an account's token; false when there is no such route. */
 export async function answerForAccount(exchange: Exchange, world: World): Promise<boolean> {
-  const route = routes[`${exchange.request.method} ${exchange.url.pathname}`]
+  if (tookUpload(exchange, world)) return true
+  const path = exchange.url.pathname.replace(/^\/backend-api\/files\/[^/]+\//, '/backend-api/files/{id}/')
+  const route = routes[`${exchange.request.method} ${path}`]
   if (!route) return false
   const who = authenticate(exchange, world)
   if ('refusal' in who) send(exchange.response, who.refusal)
@@ -35,7 +48,8 @@ export async function answerForAccount(exchange: Exchange, world: World): Promis
   return true
 }
 
-function authenticate({ request }: Exchange, world: World): { account: SimulatedAccount } | { refusal: Answer } {
+/** Whose token it is, or why it is refused. */
+export function authenticate({ request }: Exchange, world: World): { account: SimulatedAccount } | { refusal: Answer } {
   const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
   const holder = token === undefined ? null : world.tokens.holderOf(token)
   if (!holder) return { refusal: unauthorized('invalid_api_key') }

@@ -50,7 +50,10 @@ export const controlRoutes: Record<string, AccountRoute> = {
   [`POST ${codex}/memories/trace_summarize`]: control(() => jsonAnswer(200, { output: [] })),
   [`POST ${codex}/safety/arc`]: control(() => jsonAnswer(200, { outcome: 'ok' })),
   [`POST ${codex}/alpha/search`]: control(({ body }) =>
-    jsonAnswer(200, { output: `Nothing is known of ${JSON.stringify(body?.commands ?? null)}.`, encrypted_output: null }),
+    jsonAnswer(200, {
+      output: `Nothing is known of ${JSON.stringify(body?.commands ?? null)}.`,
+      encrypted_output: null,
+    }),
   ),
   [`GET ${codex}/agent-identities/jwks`]: jwks,
   'GET /backend-api/wham/agent-identities/jwks': jwks,

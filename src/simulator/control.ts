@@ -19,7 +19,9 @@ function control({ request, url, body }: Exchange, simulator: Simulator): unknow
   const email = typeof body?.email === 'string' ? body.email : decodeURIComponent(name)
   switch (`${request.method} ${what}`) {
     case 'GET accounts':
-      return simulator.accounts.map(({ promptCache, ...account }) => ({ ...account, cachedPrompts: promptCache.size }))
+      return simulator.accounts.map(({ promptCache, files, goals, ...account }) => ({
+        ...{ ...account, cachedPrompts: promptCache.size, files: files.size, goals: goals.size },
+      }))
     case 'GET auth':
       return simulator.authJson(email)
     case 'GET opencode':
@@ -40,6 +42,19 @@ function control({ request, url, body }: Exchange, simulator: Simulator): unknow
       if (!isWindowKind(kind) || typeof percent !== 'number') throw new RangeError('Give kind and percent.')
       simulator.setUsed(email, kind, percent, typeof resetsInSeconds === 'number' ? resetsInSeconds : undefined)
       return { email, kind, percent }
+    }
+    case 'POST sockets':
+      if (typeof body?.webSockets !== 'boolean') throw new RangeError('Give webSockets: true or false.')
+      simulator.setWebSockets(body.webSockets)
+      return { webSockets: body.webSockets }
+    case 'POST close': {
+      const { code, reason } = body ?? {}
+      simulator.closeWebSockets({
+        ...(email === '' ? {} : { email }),
+        ...(typeof code === 'number' ? { code } : {}),
+        ...(typeof reason === 'string' ? { reason } : {}),
+      })
+      return { closed: true }
     }
     case 'POST approve':
       simulator.approveDevice(typeof body?.userCode === 'string' ? body.userCode : '', email)

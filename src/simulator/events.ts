@@ -1,4 +1,5 @@
 import { cachedTokens, type SimulatedAccount } from './accounts.ts'
+import { imageItem, imageUsageOf } from './image-item.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { newResponseHex, seal } from './marks.ts'
 import { event, type Step } from './stream.ts'
@@ -36,24 +37,10 @@ export function turnOf(
 ): Turn {
   const hex = newResponseHex(account)
   const items = [...reasoningOf(body, hex, account), itemOf(reply, hex, account, body)].map((make, at) => make(at))
-  const inputTokens = Math.ceil(bodyBytes / 4)
-  const cacheKey = typeof body.prompt_cache_key === 'string' ? `${body.model} ${body.prompt_cache_key}` : null
   const reasoningTokens = items.length > 1 ? 16 : 0
-  const outputTokens = outputTokensOf(reply) + reasoningTokens
-  const usage: Usage = {
-    input_tokens: inputTokens,
-    input_tokens_details: { cached_tokens: cachedTokens(account, cacheKey, inputTokens) },
-    output_tokens: outputTokens,
-    output_tokens_details: { reasoning_tokens: reasoningTokens },
-    total_tokens: inputTokens + outputTokens,
-  }
-  const echo = echoOf(body, hex, nowMs)
-  const snapshot = (type: string, last: object): Step => ({
-    kind: 'event',
-    type,
-    // The echo can be tens of kilobytes and goes out three times: written down once, joined as text.
-    fields: `"response":${echo},${JSON.stringify({ ...unfinished, ...last }).slice(1)}`,
-  })
+  const usage = usageOf(body, bodyBytes, outputTokensOf(reply) + reasoningTokens, reasoningTokens, account)
+  const output = items.map(({ item }) => item)
+  const snapshot = snapshotsOf(body, hex, nowMs)
   const steps: Step[] = [
     snapshot('response.created', { status: 'in_progress' }),
     snapshot('response.in_progress', { status: 'in_progress' }),
@@ -62,12 +49,61 @@ export function turnOf(
     steps.push(event('response.output_item.added', { output_index: at, item: begin }), ...between)
     steps.push(event('response.output_item.done', { output_index: at, item }))
   }
-  steps.push(snapshot('response.completed', { status: 'completed', output: items.map(({ item }) => item), usage }))
+  const tools = reply.kind === 'image' ? { tool_usage: { image_gen: imageUsageOf(reply) } } : {}
+  steps.push(snapshot('response.completed', { status: 'completed', output, usage, ...tools }))
   return {
+    id: `resp_${hex}`,
+    output,
     steps,
     chargedTokens: usage.total_tokens - usage.input_tokens_details.cached_tokens,
     ending: (status, fields) => snapshot(`response.${status}`, { status, ...fields }),
   }
+}
+
+/** The answer to a request that generates nothing: the prompt is in the cache afterwards, and no window is charged. */
+export function prewarmOf(body: JsonObject, bodyBytes: number, account: SimulatedAccount, nowMs: number): Turn {
+  const hex = newResponseHex(account)
+  const snapshot = snapshotsOf(body, hex, nowMs)
+  const usage = usageOf(body, bodyBytes, 0, 0, account)
+  return {
+    id: `resp_${hex}`,
+    output: [],
+    steps: [
+      snapshot('response.created', { status: 'in_progress' }),
+      snapshot('response.completed', { status: 'completed', usage }),
+    ],
+    chargedTokens: 0,
+    ending: (status, fields) => snapshot(`response.${status}`, { status, ...fields }),
+  }
+}
+
+function usageOf(
+  body: JsonObject,
+  bodyBytes: number,
+  outputTokens: number,
+  reasoningTokens: number,
+  account: SimulatedAccount,
+): Usage {
+  const inputTokens = Math.ceil(bodyBytes / 4)
+  const cacheKey = typeof body.prompt_cache_key === 'string' ? `${body.model} ${body.prompt_cache_key}` : null
+  return {
+    input_tokens: inputTokens,
+    input_tokens_details: { cached_tokens: cachedTokens(account, cacheKey, inputTokens) },
+    output_tokens: outputTokens,
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
+    total_tokens: inputTokens + outputTokens,
+  }
+}
+
+/** Makes the events that hold the whole `response` object as it is at that moment. */
+function snapshotsOf(body: JsonObject, hex: string, nowMs: number): (type: string, last: object) => Step {
+  const echo = echoOf(body, hex, nowMs)
+  return (type, last) => ({
+    kind: 'event',
+    type,
+    // The echo can be tens of kilobytes and goes out three times: written down once, joined as text.
+    fields: `"response":${echo},${JSON.stringify({ ...unfinished, ...last }).slice(1)}`,
+  })
 }
 
 const unfinished = { status: 'in_progress', error: null, incomplete_details: null, output: [], usage: null }
@@ -105,7 +141,7 @@ function echoOf(body: JsonObject, hex: string, nowMs: number): string {
 
 function outputTokensOf(reply: Reply): number {
   if (reply.kind === 'text') return Math.max(1, reply.deltas.length)
-  if (reply.kind === 'compaction') return 64
+  if (reply.kind === 'compaction' || reply.kind === 'image') return 64
   return Math.ceil((reply.kind === 'function_call' ? reply.arguments : reply.input).length / 4) + 4
 }
 
@@ -142,6 +178,8 @@ function itemOf(reply: Reply, hex: string, account: SimulatedAccount, body: Json
       return (at) => callItem(reply.name, 'arguments', reply.arguments, hex, at)
     case 'custom_tool_call':
       return (at) => callItem(reply.name, 'input', reply.input, hex, at)
+    case 'image':
+      return (at) => imageItem(reply, hex, at)
     case 'compaction':
       return () => {
         const turns = Array.isArray(body.input) ? body.input.length : 0

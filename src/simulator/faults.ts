@@ -17,6 +17,10 @@ export type FaultPath =
   | 'reset_credits'
   | 'redeem'
   | 'profile'
+  | 'files'
+  | 'transcribe'
+  | 'control'
+  | 'calls'
 
 type None = Record<never, never>
 export type Failure = { code?: string; message?: string }

@@ -18,7 +18,10 @@ export async function answerRegistration(exchange: Exchange, account: SimulatedA
   if (fault !== null) return send(response, errorAnswer(422, { code: 'invalid_request', message: fault }))
   const id = `file_${account.tag}${randomBytes(10).toString('hex')}`
   account.files.set(id, { name: String(body?.file_name), bytes: null, asked: 0 })
-  send(response, jsonAnswer(200, { file_id: id, upload_url: `http://${request.headers.host}/upload/${id}?sig=simulated` }))
+  send(
+    response,
+    jsonAnswer(200, { file_id: id, upload_url: `http://${request.headers.host}/upload/${id}?sig=simulated` }),
+  )
 }
 
 function faultOf(body: JsonObject | null): string | null {

@@ -27,8 +27,6 @@ export function isCallSocket(request: IncomingMessage): boolean {
   return callIdIn(request) !== null
 }
 
-const sockets = new WeakMap<World, WebSocketServer>()
-
 /**
  * A side socket of a call, for the account that began it. It says hello, sends every frame back as it came, and closes
  * with the code that a text frame `close 4000` names.
@@ -39,8 +37,7 @@ export function joinCall(request: IncomingMessage, socket: Duplex, head: Buffer,
   const holder = token === undefined ? null : world.tokens.holderOf(token)
   if (!holder || holder.expired) return void refuse('401 Unauthorized')
   if (!callIdIn(request)?.startsWith(`rtc_${holder.account.tag}`)) return void refuse('404 Not Found')
-  const server = sockets.get(world) ?? new WebSocketServer({ noServer: true })
-  sockets.set(world, server)
+  const server = new WebSocketServer({ noServer: true, clientTracking: false })
   server.handleUpgrade(request, socket, head, (joined) => {
     const { url, headers } = request
     const greeting = { url, account: headers['chatgpt-account-id'], beta: headers['openai-beta'] ?? null }

@@ -7,7 +7,7 @@ import type { JsonObject } from './json.ts'
 import { isForeignTurnState, newTurnState } from './marks.ts'
 import { modelsEtag } from './models.ts'
 import { detailAnswer, foreignTurnState, windowFull } from './refusals.ts'
-import { writeStream } from './stream.ts'
+import { isServed, writeStream } from './stream.ts'
 import { replyTo } from './turns.ts'
 import { refusalOf } from './validation.ts'
 import type { World } from './world.ts'
@@ -28,7 +28,8 @@ export async function answerTurn(exchange: Exchange, account: SimulatedAccount, 
   await streamTurn(exchange, body, account, world, effect, headers)
 }
 
-function headersOf(account: SimulatedAccount, model: string, nowMs: number): Record<string, string> {
+/** What goes with every answer to a turn, refusals included. */
+export function headersOf(account: SimulatedAccount, model: string, nowMs: number): Record<string, string> {
   const headers = rateHeaders(account, nowMs)
   headers['x-request-id'] = `req_${randomBytes(12).toString('hex')}`
   headers['x-models-etag'] = modelsEtag(account)
@@ -67,8 +68,6 @@ async function streamTurn(
     clock: world.clock,
   })
   if (outcome === 'cut') exchange.record.outcome = 'cut'
-  const last = steps.at(-1)
-  const served = last?.kind === 'event' && last.type === 'response.completed'
   // A client that leaves has still used what was asked for; a turn that the service spoilt costs nothing.
-  if (served) charge(account, turn.chargedTokens, world.clock.now())
+  if (isServed(steps)) charge(account, turn.chargedTokens, world.clock.now())
 }

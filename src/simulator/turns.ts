@@ -6,12 +6,14 @@ export type Reply =
   | { kind: 'function_call'; name: string; arguments: string }
   | { kind: 'custom_tool_call'; name: string; input: string }
   | { kind: 'compaction' }
+  | { kind: 'image'; tool: JsonObject; prompt: string; images: number }
 
 const mostEvents = 100_000
 
 /**
  * Reads what to answer out of the request. Markers in the last user message decide: `FAKE_TOOL: command` asks for a
- * shell command, `FAKE_EVENTS: n` for n deltas, `FAKE_TEXT: text` for that text; anything else gets a friendly line.
+ * shell command, `FAKE_EVENTS: n` for n deltas, `FAKE_TEXT: text` for that text; anything else gets a friendly line. Who
+ * demands the image tool gets an image, but for `FAKE_TEXT`, which is then why there is none.
  */
 export function replyTo(body: JsonObject): Reply {
   const input = Array.isArray(body.input) ? body.input.filter(isObject) : []
@@ -31,8 +33,19 @@ export function replyTo(body: JsonObject): Reply {
   }
   const text = /FAKE_TEXT:[ \t]?([\s\S]+)/.exec(asked)?.[1]
   if (text !== undefined) return { kind: 'text', deltas: words(text) }
+  const tool = imageToolOf(body)
+  if (tool !== null) {
+    const parts = input.flatMap(({ content }) => (Array.isArray(content) ? content.filter(isObject) : []))
+    const images = parts.filter(({ type }) => type === 'input_image').length
+    return { kind: 'image', tool, prompt: firstLine(asked), images }
+  }
   const about = firstLine(asked).slice(0, 80)
   return { kind: 'text', deltas: words(`Hello from the simulated upstream. You wrote: ${about || 'nothing'}`) }
+}
+
+function imageToolOf({ tools, tool_choice: choice }: JsonObject): JsonObject | null {
+  if (!isObject(choice) || choice.type !== 'image_generation' || !Array.isArray(tools)) return null
+  return tools.filter(isObject).find(({ type }) => type === 'image_generation') ?? null
 }
 
 function callFor(command: string, tools: { type: string; name: string }[]): Reply {
@@ -42,8 +55,10 @@ function callFor(command: string, tools: { type: string; name: string }[]): Repl
     const show = 'text(typeof r === "string" ? r : (r.output ?? JSON.stringify(r)))'
     return { kind: 'custom_tool_call', name: 'exec', input: `${script}\n${show}\n` }
   }
-  if (!has('function', 'exec_command') && has('function', 'shell_command')) {
-    return { kind: 'function_call', name: 'shell_command', arguments: JSON.stringify({ command }) }
+  // Codex's older shell, then those of Claude Code and OpenCode.
+  const shell = ['shell_command', 'Bash', 'bash', 'shell'].find((name) => has('function', name))
+  if (!has('function', 'exec_command') && shell !== undefined) {
+    return { kind: 'function_call', name: shell, arguments: JSON.stringify({ command }) }
   }
   return { kind: 'function_call', name: 'exec_command', arguments: JSON.stringify({ cmd: command }) }
 }

@@ -5,13 +5,15 @@ import { createAccount, type SimulatedAccount, type SimulatedAccountOptions } fr
 import { answerForAccount } from './backend.ts'
 import { answerControl } from './control.ts'
 import { createFaultScripts, type Fault } from './faults.ts'
-import { type Exchange, jsonAnswer, type RecordedRequest, readBody, send } from './http.ts'
+import { type Exchange, follow, jsonAnswer, type RecordedRequest, readBody, send } from './http.ts'
 import { type JsonObject, parseObject } from './json.ts'
 import { createOAuth } from './oauth.ts'
+import { createRecords } from './records.ts'
 import { detailAnswer } from './refusals.ts'
 import { createTokens } from './tokens.ts'
+import { createSockets } from './websocket.ts'
 import { setPercent, type WindowKind } from './windows.ts'
-import { accountOf, keep, type RecordedRefresh, type World } from './world.ts'
+import { accountOf, type RecordedRefresh, type World } from './world.ts'
 
 export type SimulatorOptions = {
   /** 0, the default, takes any free port. */
@@ -24,6 +26,10 @@ export type SimulatorOptions = {
   eventDelayMs?: number
   /** Tokens a window holds, in place of what its plan gives. */
   capacityTokens?: Partial<Record<WindowKind, number>>
+  /** False refuses every handshake with 426. */
+  webSockets?: boolean
+  /** A `codex.rate_limits` event at the start of each turn on a socket; left out by default. */
+  rateLimitFrames?: boolean
   log?: (line: string) => void
 }
 
@@ -46,10 +52,15 @@ export type Simulator = {
   requests: RecordedRequest[]
   /** The refreshes asked for, oldest first; the last 2,000. */
   refreshes: RecordedRefresh[]
+  /** TCP connections, those of WebSockets included. */
   openSockets(): number
+  /** Whether handshakes are taken from now on; open sockets stay. */
+  setWebSockets(taken: boolean): void
+  /** Closes the open WebSockets of one account, or of all, in good order: 1012 when no code is given. */
+  closeWebSockets(closing?: { email?: string; code?: number; reason?: string }): void
   /** Sets the use of a window the account has; without `resetsInSeconds` it has just begun. */
   setUsed(email: string, kind: WindowKind, percent: number, resetsInSeconds?: number): void
-  /** Empties windows and faults of one account, or of all, then with everything recorded. */
+  /** Empties windows and faults of one account, or of all, then with everything recorded. Open sockets stay. */
   reset(email?: string): void
   approveDevice(userCode: string, email: string): void
   /** Drops every connection and stops. */
@@ -57,8 +68,6 @@ export type Simulator = {
 }
 
 const largestBodyBytes = 64 * 1024 * 1024
-const largestKeptBodyBytes = 256 * 1024
-const keptBodiesBytes = 32 * 1024 * 1024
 
 const defaultAccounts: SimulatedAccountOptions[] = [
   { email: 'ada@example.test', plan: 'plus', shortUsedPercent: 20, weeklyUsedPercent: 35 },
@@ -78,18 +87,30 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     tokens: createTokens(clock),
     faults: createFaultScripts(),
     eventDelayMs: options.eventDelayMs ?? 0,
+    webSockets: options.webSockets ?? true,
+    rateLimitFrames: options.rateLimitFrames ?? false,
+    records: createRecords(),
     refreshes: [],
     log: options.log ?? (() => {}),
   }
-  const requests: RecordedRequest[] = []
   const sockets = new Set<Socket>()
   let url = ''
   const oauth = createOAuth(world, () => url)
 
-  const server = createServer((request, response) => {
+  const webSockets = createSockets(world)
+
+  const failed = (thrown: unknown) => world.log(`failed: ${thrown instanceof Error ? thrown.stack : String(thrown)}`)
+  // Elsewhere the header is not heeded.
+  const server = createServer({ shouldUpgradeCallback: webSockets.takes }, (request, response) => {
     answer(request, response).catch((thrown: unknown) => {
-      world.log(`failed: ${thrown instanceof Error ? thrown.stack : String(thrown)}`)
+      failed(thrown)
       response.destroy()
+    })
+  })
+  server.on('upgrade', (request, socket, head) => {
+    webSockets.open(request, socket, head).catch((thrown: unknown) => {
+      failed(thrown)
+      socket.destroy()
     })
   })
   server.keepAliveTimeout = 60_000
@@ -97,8 +118,6 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
-
-  const bodies = createBodyBudget()
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = new URL(request.url ?? '/', 'http://simulator')
@@ -118,8 +137,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     }
     const exchange: Exchange = { request, response, url: target, body, bytes, bodyBytes: bytes.length, record }
     if (target.pathname.startsWith('/_sim/')) return answerControl(exchange, simulator)
-    keep(requests, record)
-    bodies.keep(record, body)
+    world.records.add(record, body)
     follow(exchange)
     const route = oauth.routes[`${request.method} ${target.pathname}`]
     if (route) return route(exchange)
@@ -152,9 +170,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       return { openai: { type: 'oauth', refresh, access, expires, accountId: account.accountId } }
     },
     script: (email, ...faults) => world.faults.add(accountOf(made, email), faults),
-    requests,
+    requests: world.records.list,
     refreshes: world.refreshes,
     openSockets: () => sockets.size,
+    setWebSockets(taken) {
+      world.webSockets = taken
+    },
+    closeWebSockets({ email, code = 1012, reason = '' } = {}) {
+      webSockets.close(email === undefined ? null : accountOf(made, email), code, reason)
+    },
     setUsed(email, kind, percent, resetsInSeconds) {
       const window = accountOf(made, email).windows.find((candidate) => candidate.kind === kind)
       if (!window) throw new RangeError(`${email} has no ${kind} window.`)
@@ -166,7 +190,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         for (const window of account.windows) setPercent(window, 0, clock.now())
       }
       if (email !== undefined) return
-      requests.length = 0
+      world.records.list.length = 0
       world.refreshes.length = 0
     },
     approveDevice: oauth.approveDevice,
@@ -192,32 +216,4 @@ function parseBody(request: IncomingMessage, bytes: Buffer): JsonObject | null {
   const text = bytes.toString('utf8')
   if (!request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) return parseObject(text)
   return Object.fromEntries(new URLSearchParams(text))
-}
-
-/** Keeps the record's status and outcome true. */
-function follow({ response, record }: Exchange): void {
-  response.once('close', () => {
-    if (response.headersSent) record.status = response.statusCode
-    if (record.outcome === 'open') record.outcome = response.writableFinished ? 'finished' : 'client_gone'
-  })
-}
-
-/** Keeps bodies with their records while they are few and small enough, and drops the oldest first. */
-function createBodyBudget() {
-  const withBody: RecordedRequest[] = []
-  let bytes = 0
-  return {
-    keep(record: RecordedRequest, body: JsonObject | null): void {
-      if (body === null || record.bodyBytes > largestKeptBodyBytes) return
-      record.body = body
-      bytes += record.bodyBytes
-      withBody.push(record)
-      while (bytes > keptBodiesBytes || withBody.length > 2000) {
-        const oldest = withBody.shift()
-        if (!oldest) return
-        bytes -= oldest.bodyBytes
-        oldest.body = null
-      }
-    },
-  }
 }

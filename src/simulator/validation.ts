@@ -47,6 +47,18 @@ function invalid(param: string, message: string): Answer {
 
 /** The refusal of a body, or null when the upstream would take it. */
 export function refusalOf(body: JsonObject, account: SimulatedAccount): Answer | null {
+  const refusal = refusalOfBasics(body, account)
+  if (refusal) return refusal
+  if (Array.isArray(body.input) && body.input.length === 0) return detailAnswer(400, 'Input must not be empty')
+  return refusalOfRest(body, account)
+}
+
+/** The same for a request that generates nothing, which may have no input yet. */
+export function refusalOfPrewarm(body: JsonObject, account: SimulatedAccount): Answer | null {
+  return refusalOfBasics(body, account) ?? refusalOfRest(body, account)
+}
+
+function refusalOfBasics(body: JsonObject, account: SimulatedAccount): Answer | null {
   for (const name of refusedParameters) {
     if (name in body) return detailAnswer(400, `Unsupported parameter: ${name}`)
   }
@@ -58,8 +70,11 @@ export function refusalOf(body: JsonObject, account: SimulatedAccount): Answer |
   }
   if (body.store !== false) return detailAnswer(400, 'Store must be set to false')
   if (body.stream !== true) return detailAnswer(400, 'Stream must be set to true')
-  if (!Array.isArray(input)) return detailAnswer(400, 'Input must be a list')
-  if (input.length === 0) return detailAnswer(400, 'Input must not be empty')
+  return Array.isArray(input) ? null : detailAnswer(400, 'Input must be a list')
+}
+
+function refusalOfRest(body: JsonObject, account: SimulatedAccount): Answer | null {
+  const input = Array.isArray(body.input) ? body.input : []
   return refusalOfOptions(body) ?? refusalOfReference(body, account) ?? refusalOfInput(input, account)
 }
 

@@ -97,7 +97,9 @@ export function createRecording(beginning: Beginning, deps: RecordingDeps): Reco
   const log = createEventLog({
     clock,
     write: (batch) => store.addEvents(object?.id ?? '', batch, clock.now()),
-    due: () => queue(() => log.flush()),
+    due: () => {
+      if (object !== null && !isOver) queue(() => log.flush())
+    },
     onTooLarge: () => queue(async () => store.removeEvents(object?.id ?? '').then(() => true)),
   })
 

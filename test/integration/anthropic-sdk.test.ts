@@ -39,7 +39,6 @@ describe('a message', () => {
     const answer = await client.messages.create({
       ...ask('FAKE_TEXT: good morning'),
       system: 'Be kind.',
-      temperature: 0.1,
     })
     expect(answer).toMatchObject({ type: 'message', role: 'assistant', model, stop_reason: 'end_turn' })
     expect(answer.content).toMatchObject([{ type: 'text', text: 'good morning' }])

@@ -3,8 +3,9 @@ import { choose, type Decision } from '../../../../src/balancer/choose.ts'
 import type { Home } from '../../../../src/balancer/strategies/strategy.ts'
 import type { Account } from '../../../../src/domain/account.ts'
 import { dayMs, hourMs } from '../../../../src/domain/quota.ts'
+import type { Settings } from '../../../../src/domain/settings.ts'
 import { anAccount, anAsk, aWindow, nowMs, withSettings } from '../../../support/accounts.ts'
-import { figures, order, partsOf } from '../../../support/strategies.ts'
+import { distance, figures, partsOf, shares } from '../../../support/strategies.ts'
 
 const settings = withSettings({ strategy: 'cache_value' })
 /** A week with this much used, of which so many days are left; the five hours are nearly over and unused. */
@@ -17,12 +18,19 @@ const with_ = (home: Home | null, pool: Account[], inputTokens = 100_000): Decis
   choose(pool, anAsk({ home, inputTokens }), settings, nowMs)
 const warm = (accountId: string, warmTokens = 95_000) => ({ accountId, warmTokens })
 
-describe('cache_value, without a warm cache', () => {
+/** The order of prices, for a thread that is warm on an account that is not there. */
+const priced = (pool: Account[], given: Partial<Settings> = {}) => {
+  const ask = anAsk({ home: warm('gone', 5_000), inputTokens: 100_000 })
+  const { ranked } = choose(pool, ask, withSettings({ strategy: 'cache_value', ...given }), nowMs)
+  return ranked.map(({ accountId }) => accountId).join(' ')
+}
+
+describe('the price of cache_value', () => {
   it.each<[string, Account[], string]>([
-    ['takes the account that is least ahead of its time', [weekly('a', 50, 3.5), weekly('b', 30, 3.5)], 'b a'],
-    ['takes what would be lost soonest', [weekly('a', 30, 6), weekly('b', 30, 1), weekly('c', 30, 3)], 'b c a'],
+    ['is lower where use is least ahead of its time', [weekly('a', 50, 3.5), weekly('b', 30, 3.5)], 'b a'],
+    ['is lower for what would be lost soonest', [weekly('a', 30, 6), weekly('b', 30, 1), weekly('c', 30, 3)], 'b c a'],
     [
-      'spares an account whose short window is nearly full',
+      'is higher where the short window is nearly full',
       [
         anAccount('a', { windows: [aWindow('short', 90), aWindow('weekly', 50, { resetAtMs: nowMs + 4 * dayMs })] }),
         weekly('b', 50, 3.5),
@@ -54,12 +62,35 @@ describe('cache_value, without a warm cache', () => {
       [weekly('a', 1, 3, { lastChosenAtMs: 2 }), weekly('b', 1, 3, { lastChosenAtMs: 1 })],
       'b a',
     ],
-  ])('%s', (_rule, pool, expected) => expect(order('cache_value', pool)).toBe(expected))
+  ])('%s', (_rule, pool, expected) => expect(priced(pool)).toBe(expected))
 
-  it('does not take an account of unknown size for one that costs nothing', () => {
+  it('of an account of unknown size is not nothing', () => {
     const planCapacities = { house: { short: null, weekly: null, monthly: null } }
     const pool = [weekly('a', 80, 6, { plan: 'house' }), weekly('b', 10, 3)]
-    expect(order('cache_value', pool, { planCapacities })).toBe('b a')
+    expect(priced(pool, { planCapacities })).toBe('b a')
+  })
+})
+
+describe('cache_value, with nothing cached', () => {
+  it.each<[string, Account[], number[]]>([
+    ['gives equals equal shares', [weekly('a', 50, 3.5), weekly('b', 50, 3.5)], [1, 1]],
+    ['gives a bigger plan more', [weekly('a', 50, 3.5, { plan: 'pro' }), weekly('b', 50, 3.5)], [50_400, 7_560]],
+    ['much prefers what is less ahead of its time', [weekly('a', 50, 3.5), weekly('b', 45, 3.5)], [1, Math.exp(1)]],
+    [
+      'and less what is nearly full for hours',
+      [
+        anAccount('a', { windows: [aWindow('short', 90), aWindow('weekly', 50, { resetAtMs: nowMs + 3.5 * dayMs })] }),
+        weekly('b', 50, 3.5),
+      ],
+      [0.4, 1],
+    ],
+  ])('%s', (_rule, pool, weights) => expect(distance(shares('cache_value', pool), weights)).toBeLessThan(0.02))
+
+  it('leaves a thread where it was, as long as there is room for hours', () => {
+    const pool = [weekly('a', 80, 3.5), weekly('b', 0, 0.5)]
+    expect(with_(warm('a', 0), pool)).toMatchObject({ accountId: 'a', because: 'affinity', move: null })
+    const tight = [figures('a', 90, 50), ...'bcdefghi'.split('').map((id) => figures(id, 0, 0))]
+    expect(with_(warm('a', 0), tight)).toMatchObject({ move: { fromAccountId: 'a', reason: 'gain', warmTokens: 0 } })
   })
 })
 
