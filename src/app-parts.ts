@@ -23,7 +23,9 @@ import type { Settings } from './domain/settings.ts'
 import { createRollup } from './jobs/rollup.ts'
 import { createBus } from './lib/bus.ts'
 import type { Clock } from './lib/clock.ts'
+import { maxBodyBytes } from './proxy/body.ts'
 import { createRecorder } from './proxy/recorder.ts'
+import { createStored } from './stored/stored.ts'
 import { createUpstreamClient, type Deadlines } from './upstream/client.ts'
 import { version } from './version.ts'
 
@@ -73,6 +75,10 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     onError: (accountId, error) => (accountId === null ? onError('model lists')(error) : onCallError(accountId, error)),
   })
   const recorder = createRecorder(store, clock, onError('request log'))
+  const stored = createStored({
+    ...{ store: store.responses, clock, settings: () => settings, maxHistoryBytes: maxBodyBytes },
+    onError: onError('stored responses'),
+  })
   const rollup = createRollup({ usage: store.usage, clock })
   const creditLists = createCreditLists({ pool, calls, clock, onError: onCallError })
   const redeemer = createRedeemer({ store, pool, calls, lists: creditLists, usagePoll, clock, onError: onCallError })
@@ -102,7 +108,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       log,
       onError,
     },
-    ...{ guardian, rollup, creditLists, redeemer, poolRedeemer, applyResetRule, statistics },
+    ...{ stored, guardian, rollup, creditLists, redeemer, poolRedeemer, applyResetRule, statistics },
     settings: () => settings,
     /** One change after the other: each begins with what the one before has left. */
     changeSettings(change: Partial<Settings>): Promise<Settings> {
@@ -120,6 +126,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     /** Write what is queued, and let go of the network and the database. */
     async close() {
       await recorder.flush()
+      await stored.flush()
       await affinity.flush()
       await pool.flush()
       await client.close()

@@ -61,6 +61,8 @@ export function createServer({
 }: ServerDeps): FastifyInstance {
   const fail = (error: Error, request: FastifyRequest, reply: FastifyReply) =>
     sendError(error, request, reply, { clock, log, foreignError })
+  const isUpgrade = ({ url, headers }: IncomingMessage) =>
+    headers.upgrade?.toLowerCase() === 'websocket' && socketPaths.has(pathOf(url))
   const app = Fastify({
     logger: false,
     genReqId: requestId,
@@ -70,8 +72,7 @@ export function createServer({
     http: {
       headersTimeout: headersMs,
       requireHostHeader: false,
-      shouldUpgradeCallback: ({ url, headers }: IncomingMessage) =>
-        headers.upgrade?.toLowerCase() === 'websocket' && socketPaths.has(pathOf(url)),
+      shouldUpgradeCallback: isUpgrade,
     },
     clientErrorHandler: (error, socket) => refuseBroken(error, socket, clock.now()),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
@@ -98,6 +99,10 @@ export function createServer({
     admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'local', gate)
     if (access === 'session') await checkSession(request)
     keepDeadline(reply, request.routeOptions.handlerTimeout ?? 0)
+  })
+  // A refused upgrade is a whole answer on a connection that nobody reads on.
+  app.addHook('onResponse', async ({ raw }) => {
+    if (isUpgrade(raw)) raw.socket.end()
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => fail(error, request, reply))
   app.setNotFoundHandler((request, reply) => {

@@ -128,7 +128,9 @@ function watchUpstream({ simulator }: Rig, now: () => number, seen: RealDays): W
           seen.calls++
           const out = outUntilMs.get(email)
           if (out !== undefined && atMs > out.learnedMs && atMs < out.untilMs)
-            seen.faults.push(`${email} was called although it was known to be out`)
+            seen.faults.push(
+              `${email} was called at ${iso(atMs)} although it had said at ${iso(out.learnedMs)} that it is out until ${iso(out.untilMs)}`,
+            )
         }
         if (outcome === 'open' || judged.has(record)) continue
         judged.add(record)
@@ -170,4 +172,8 @@ function troubles(seed: number, days: number, accounts: readonly { email: string
     else list.push({ atMs, email, script: [{ kind: 'cut_before_output' }] })
   }
   return list
+}
+
+function iso(atMs: number): string {
+  return new Date(atMs).toISOString()
 }

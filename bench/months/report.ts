@@ -2,17 +2,27 @@ import type { Months } from './measure.ts'
 import type { RealDays } from './real.ts'
 
 const head = [
-  ...['Strategy', 'Refused %', 'though open', 'Wasted calls', 'Windows hit', 'Lost unused %', 'Spread', 'Switches ‰'],
+  ...[
+    'Strategy',
+    'Refused %',
+    'though open',
+    'Failed',
+    'Wasted calls',
+    'Windows hit',
+    'Lost unused %',
+    'Spread',
+    'Switches ‰',
+  ],
   ...['needless ‰', 'Cache kept %', 'Weighted tokens a turn', 'Failover s'],
 ]
 
 /** One pool as a table in Markdown. */
 export function monthsTable({ size, days, seeds, turns, rows }: Months): string {
   const cells = rows.map(({ strategy, report }) => {
-    const { refused, refusedWithCapacity, failedWithCapacity, wastedCalls, windowsHit, served } = report
+    const { refused, refusedWithCapacity, failed, wastedCalls, windowsHit, served } = report
     const { switches, needlessSwitches, cachedTokens, bestCachedTokens, weightedTokens, failovers, failoverMs } = report
     return [
-      ...[`\`${strategy}\``, share(refused, report.turns), String(refusedWithCapacity + failedWithCapacity)],
+      ...[`\`${strategy}\``, share(refused, report.turns), String(refusedWithCapacity), String(failed)],
       ...[
         String(wastedCalls),
         String(windowsHit),

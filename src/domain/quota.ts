@@ -117,11 +117,13 @@ export function refusedWindow(
   untilMs: number | null,
   nowMs: number,
 ): WindowKind | null {
-  const sameReset = windows.find(
+  // Of equally full windows the longer one: it is the one that keeps the account out for long.
+  const byUse = windows.toSorted((a, b) => usedNow(b, nowMs) - usedNow(a, nowMs) || b.lengthMs - a.lengthMs)
+  const sameReset = byUse.find(
     (window) => untilMs !== null && window.resetAtMs !== null && Math.abs(window.resetAtMs - untilMs) <= sameResetMs,
   )
   if (sameReset) return sameReset.kind
-  const fullest = windows.toSorted((a, b) => usedNow(b, nowMs) - usedNow(a, nowMs))[0]
+  const [fullest] = byUse
   if (fullest && usedNow(fullest, nowMs) >= 99) return fullest.kind
   return untilMs === null ? null : kindOfLength(untilMs - nowMs)
 }

@@ -17,6 +17,7 @@ export type BackgroundDeps = {
   catalogue: Catalogue
   usagePoll: UsagePoll
   rollup: Rollup
+  stored: { tend(): Promise<void>; prune(): Promise<void> }
   /** Redeems a reset credit where the rule in the settings says so. */
   applyResetRule: () => Promise<void>
   keepAlive: { sweep(nowMs: number): void }
@@ -26,7 +27,8 @@ export type BackgroundDeps = {
 
 /** Everything that runs without being asked. */
 export function backgroundJobs(deps: BackgroundDeps): Job[] {
-  const { pool, guardian, catalogue, usagePoll, rollup, applyResetRule, keepAlive, clock, usageRefreshMs } = deps
+  const { pool, guardian, catalogue, usagePoll, rollup, stored, applyResetRule, keepAlive, clock, usageRefreshMs } =
+    deps
   return [
     { name: 'keep-alive', everyMs: () => 1_000, run: () => keepAlive.sweep(clock.now()) },
     { name: 'stored accounts', everyMs: () => 2_000, run: () => pool.refresh() },
@@ -39,6 +41,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
     },
     { name: 'models', soon: true, everyMs: () => 5 * minuteMs, run: () => catalogue.refresh() },
     { name: 'tokens', everyMs: () => 5 * minuteMs, run: () => guardian.run() },
+    { name: 'stored responses', soon: true, everyMs: () => 20_000, run: () => stored.tend() },
     { name: 'old rows', everyMs: () => hourMs, run: () => prune(deps, clock.now()) },
     {
       name: 'usage rollup',
@@ -50,8 +53,9 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
   ]
 }
 
-async function prune({ store, rollup }: BackgroundDeps, nowMs: number): Promise<void> {
+async function prune({ store, rollup, stored }: BackgroundDeps, nowMs: number): Promise<void> {
   await store.affinity.prune(nowMs)
   await store.sessions.prune(nowMs)
   await rollup.prune()
+  await stored.prune()
 }

@@ -3,6 +3,7 @@ import type { RetryBudget } from '../accounts/retry-budget.ts'
 import type { AccessToken, Tokens } from '../accounts/tokens.ts'
 import { TokenError } from '../accounts/tokens.ts'
 import { chanceOf } from '../balancer/chance.ts'
+import { limitingBlock } from '../domain/account.ts'
 import { meterFor } from '../domain/meter.ts'
 import { pause } from '../lib/clock.ts'
 import { scopeOf, type Verdict } from '../upstream/verdict.ts'
@@ -44,11 +45,19 @@ export async function tryAccount(
       refused = token.version
     } else if (kind === 'transient' && ++transient < sameAccountTries && deps.retries.spend()) {
       await pause(deps.clock, jittered(firstPauseMs * 2 ** (transient - 1), turn, transient), turn.signal)
+      if (isOutNow(accountId, deps)) return tried
     } else if (kind === 'unreachable' && ++network < networkTries) {
       await pause(deps.clock, firstNetworkPauseMs * 2 ** (network - 1), turn.signal)
     } else return tried
     tried.head?.answer.abort()
   }
+}
+
+/** Another request may have learned meanwhile that there is nothing to be had from the account. */
+function isOutNow(accountId: string, { pool, clock }: AttemptDeps): boolean {
+  const account = pool.get(accountId)
+  if (account === null || account.health.paused || account.health.signIn !== 'ok') return true
+  return limitingBlock(account.health, clock.now()) !== null
 }
 
 async function tokenFor(

@@ -50,7 +50,10 @@ export function parseObjectBody(bytes: Buffer): Json {
 /** Turn a public Responses request into the form that the upstream takes. @throws AppError naming the field */
 export function normalizeRequest(body: Json): Json {
   if (body.background === true) {
-    throw invalid('background', '"background" is offered on /v1/responses only; leave it out and read the answer as a stream.')
+    throw invalid(
+      'background',
+      '"background" is offered on /v1/responses only; leave it out and read the answer as a stream.',
+    )
   }
   checkInclude(body.include)
   const { background: _background, ...request } = body

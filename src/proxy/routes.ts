@@ -7,6 +7,7 @@ import { serveTurn } from './serve.ts'
 import { addSideCalls, type SideCallDeps } from './side-calls.ts'
 import { addSocketRoutes } from './socket-routes.ts'
 import type { SocketDeps } from './socket-session.ts'
+import { addStoredRoutes } from './stored/routes.ts'
 import { surfaces } from './surfaces.ts'
 
 export type ProxyDeps = Omit<SocketDeps, 'greeting'> & SideCallDeps & { catalogue: Catalogue }
@@ -38,6 +39,8 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
     )
   })
   addSocketRoutes(app, deps)
+  // Only this machine is let in: what it has made without a key is its own.
+  addStoredRoutes(app, { ...deps, keyOf: () => null })
   addModelRoutes(app, deps.catalogue)
   addSideCalls(app, deps)
 }

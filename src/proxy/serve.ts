@@ -15,11 +15,15 @@ import { compactionRequest, normalizeRequest, parseBody } from './normalize.ts'
 import { serveJson } from './serve-json.ts'
 import { serveStream } from './serve-stream.ts'
 import { type SettleDeps, settleRejected } from './settle.ts'
+import { type BackgroundDeps, serveBackground } from './stored/background.ts'
+import { type Background, type KeptDeps, keptTurn } from './stored/kept-turn.ts'
 import type { Spoken, Surface } from './surfaces.ts'
 import type { Turn } from './turn.ts'
 
 export type ServeDeps = FindDeps &
-  SettleDeps & {
+  SettleDeps &
+  KeptDeps &
+  BackgroundDeps & {
     bodies: BodyReader
     keepAlive: KeepAlive
     /** Learns from clients which version of Codex is the newest. */
@@ -44,7 +48,12 @@ export async function serveTurn(
   try {
     const { headers, id: requestId } = request
     const arrival: Arrival = { headers, requestId, startedAtMs, signal: ending.signal, transport: null }
-    const { turn, exchange } = await readTurn(() => deps.bodies.read(request.raw), surface, arrival, deps)
+    const read = await readTurn(() => deps.bodies.read(request.raw), surface, arrival, deps)
+    const { turn, exchange, background } = read
+    if (background !== null) {
+      const run = (connect: Connect) => answerTurn(turn, connect, exchange, background.ending, deps)
+      return await serveBackground(turn, reply, background, run, deps)
+    }
     await answerTurn(turn, httpClient(reply), exchange, ending, deps)
     return reply
   } finally {
@@ -82,13 +91,13 @@ export type Arrival = {
 /** `done` must be called when the bytes are no longer held. */
 type Body = { bytes: Buffer; done: () => void }
 
-/** @throws AppError, after it was recorded */
+/** `background`: the response is to be made without its client. @throws AppError, after it was recorded */
 export async function readTurn(
   readBody: () => Promise<Body>,
   surface: Surface,
   arrival: Arrival,
   deps: ServeDeps,
-): Promise<{ turn: Turn; exchange: Exchange }> {
+): Promise<{ turn: Turn; exchange: Exchange; background: Background | null }> {
   const { headers, requestId, startedAtMs, signal, transport } = arrival
   const route = surface.path
   let done = () => {}
@@ -98,17 +107,21 @@ export async function readTurn(
     const { clock, pool, settings } = deps
     const context = { requestId, nowMs: clock.now(), settings: settings(), accounts: pool.accounts() }
     const spoken = surface.speak(read.bytes, context)
-    const { ask, isNative } = readAsk(spoken.request, headers, requestId)
-    const body = spoken.form === 'native' && (isNative || transport === 'ws') ? spoken.request : rewritten(spoken)
+    const asked = readAsk(spoken.request, headers, requestId)
+    const kept = spoken.isStorable ? await keptTurn(spoken, asked, arrival, deps) : null
+    const { ask, exchange = spoken.exchange(ask), background = null } = kept ?? { ask: asked.ask }
+    const passes = spoken.form === 'native' && (asked.isNative || transport === 'ws')
+    const body = kept?.body ?? (passes ? spoken.request : rewritten(spoken))
     const dropBody = () => {
       turn.body = nothing
       done()
+      kept?.done()
     }
     const turn: Turn = {
       ...{ ask, headers, route, startedAtMs, signal, transport },
       ...{ isPrewarm: false, attempts: [], waitedMs: 0, decision: null, body, dropBody },
     }
-    return { turn, exchange: spoken.exchange(ask) }
+    return { turn, exchange, background }
   } catch (error) {
     done()
     if (error instanceof AppError) settleRejected({ headers, requestId, route, startedAtMs }, error, deps)

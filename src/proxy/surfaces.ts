@@ -25,6 +25,8 @@ export type Spoken = {
   request: Buffer
   /** `native`: bytes pass as they came, if they have the upstream's form. `public`: always brought into that form. */
   form: 'native' | 'public' | 'compaction'
+  /** Its responses can be kept here, made in the background, and continued by any account. */
+  isStorable?: boolean
   exchange(ask: Ask): Exchange
 }
 
@@ -34,7 +36,10 @@ const responses =
 
 export const surfaces: readonly Surface[] = [
   { path: '/backend-api/codex/responses', speak: responses('native', nativeExchange) },
-  { path: '/v1/responses', speak: responses('public', publicExchange) },
+  {
+    path: '/v1/responses',
+    speak: (request) => ({ request, form: 'public', isStorable: true, exchange: publicExchange }),
+  },
   { path: '/backend-api/codex/responses/compact', speak: responses('compaction', compactionExchange) },
   { path: '/v1/responses/compact', speak: responses('compaction', compactionExchange) },
   ...completionSurfaces,

@@ -52,9 +52,8 @@ function refusalOfFrame(frame: JsonObject): Answer | null {
     const message = `Invalid value: '${frame.type}'. Supported values are: 'response.create'.`
     return errorAnswer(400, { code: 'invalid_value', message, param: 'type' })
   }
-  // Every answer on a socket is a stream: these two belong to HTTP, and whoever passes a request on takes them out.
-  const foreign = ['stream', 'background'].find((name) => name in frame)
-  return foreign === undefined ? null : detailAnswer(400, `Unsupported parameter: ${foreign}`)
+  // Codex itself sends `stream: true` in every frame; a turn in the background belongs to HTTP.
+  return 'background' in frame ? detailAnswer(400, 'Unsupported parameter: background') : null
 }
 
 /** Carries out a fault that needs to know nothing of the turn. Null when the turn goes on. */

@@ -8,6 +8,7 @@ import { createFaultScripts, type Fault } from './faults.ts'
 import { type Exchange, follow, jsonAnswer, type RecordedRequest, readBody, send } from './http.ts'
 import { type JsonObject, parseObject } from './json.ts'
 import { createOAuth } from './oauth.ts'
+import { isCallSocket, joinCall } from './realtime.ts'
 import { createRecords } from './records.ts'
 import { detailAnswer } from './refusals.ts'
 import { createTokens } from './tokens.ts'
@@ -101,13 +102,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
   const failed = (thrown: unknown) => world.log(`failed: ${thrown instanceof Error ? thrown.stack : String(thrown)}`)
   // Elsewhere the header is not heeded.
-  const server = createServer({ shouldUpgradeCallback: webSockets.takes }, (request, response) => {
+  const shouldUpgradeCallback = (request: IncomingMessage) => isCallSocket(request) || webSockets.takes(request)
+  const server = createServer({ shouldUpgradeCallback }, (request, response) => {
     answer(request, response).catch((thrown: unknown) => {
       failed(thrown)
       response.destroy()
     })
   })
   server.on('upgrade', (request, socket, head) => {
+    if (isCallSocket(request)) return joinCall(request, socket, head, world)
     webSockets.open(request, socket, head).catch((thrown: unknown) => {
       failed(thrown)
       socket.destroy()

@@ -123,7 +123,7 @@ function waitFor(tcp: Socket, early: Buffer[]): () => void {
   tcp.on('data', onData).on('end', onEnd)
   // Without a listener a reset connection would end the process; its close says the rest.
   tcp.on('error', () => {})
-  return () => void tcp.off('data', onData).off('end', onEnd).pause()
+  return () => void tcp.off('data', onData).off('end', onEnd)
 }
 
 function refusalOfHandshake(request: IncomingMessage, account: SimulatedAccount, { clock }: World): Answer | null {

@@ -25,7 +25,10 @@ export function createResponseEvents(
           .where(and(eq(t.id, id), inArray(t.status, ['queued', 'in_progress'])))
         if (running === undefined) return false
         // What was written, although its maker did not hear of it, comes again.
-        await tx.insert(e).values(row).onConflictDoUpdate({ target: [e.responseId, e.firstSequence], set: row })
+        await tx
+          .insert(e)
+          .values(row)
+          .onConflictDoUpdate({ target: [e.responseId, e.firstSequence], set: row })
         return true
       })
     },
@@ -42,12 +45,7 @@ export function createResponseEvents(
     },
     async lastSequence(id) {
       const [row] = await unit('responses.lastSequence', async (tx) =>
-        tx
-          .select({ last: e.lastSequence })
-          .from(e)
-          .where(eq(e.responseId, id))
-          .orderBy(desc(e.firstSequence))
-          .limit(1),
+        tx.select({ last: e.lastSequence }).from(e).where(eq(e.responseId, id)).orderBy(desc(e.firstSequence)).limit(1),
       )
       return row?.last ?? -1
     },

@@ -137,7 +137,9 @@ export function createResponses(tables: Tables, unit: Unit, vault: Vault): Store
     const found: { row: ObjectRow; content: ContentRow }[] = []
     let place = query.after === null ? null : await placeOf(tx, { kind, id: query.after, keyId })
     for (let searched = 0; found.length <= limit && searched < searchedRows; searched += batchRows) {
-      const beyond = place && sql`(${t.createdAtMs}, ${t.id}) ${sql.raw(order === 'asc' ? '>' : '<')} (${place.createdAtMs}, ${place.id})`
+      const beyond =
+        place &&
+        sql`(${t.createdAtMs}, ${t.id}) ${sql.raw(order === 'asc' ? '>' : '<')} (${place.createdAtMs}, ${place.id})`
       const batch: ObjectRow[] = await tx
         .select()
         .from(t)

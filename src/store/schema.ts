@@ -283,7 +283,19 @@ function define(c: Dialect) {
   const access = { signIn, recoveryCodes, sessions }
   const usage = { usageSamples, usageHours, redemptions, catalogues }
   const stored = { responses, responseContents, responseEvents }
-  return { accounts, credentials, ...usage, requests, ...stored, affinities, owners, settings, ...access, counters, meta }
+  return {
+    accounts,
+    credentials,
+    ...usage,
+    requests,
+    ...stored,
+    affinities,
+    owners,
+    settings,
+    ...access,
+    counters,
+    meta,
+  }
 }
 
 /** Every table, once for each engine. */

@@ -9,6 +9,8 @@ export type EventLog = {
   waiting(after: number): StoredEvent[] | null
   /** False: the stream outgrew what is kept, and none of it is. */
   isKept(): boolean
+  /** Events are only numbered from here on. */
+  stop(): void
   /** Writes what waits. False: the response is gone. */
   flush(): Promise<boolean>
 }
@@ -35,6 +37,7 @@ export function createEventLog({ clock, write, due, onTooLarge }: EventLogDeps):
   let keptBytes = 0
   let isKept = true
   let isScheduled = false
+  let isStopped = false
 
   const keep = (event: StoredEvent) => {
     const bytes = event.text.length
@@ -66,7 +69,7 @@ export function createEventLog({ clock, write, due, onTooLarge }: EventLogDeps):
     push(text) {
       const sequence = next++
       const event = { sequence, text: text(sequence) }
-      if (isKept) keep(event)
+      if (isKept && !isStopped) keep(event)
       return event.text
     },
     waiting(after) {
@@ -75,11 +78,16 @@ export function createEventLog({ clock, write, due, onTooLarge }: EventLogDeps):
       return after >= first - 1 ? waiting.filter(({ sequence }) => sequence > after) : null
     },
     isKept: () => isKept,
+    stop() {
+      isStopped = true
+      waiting = []
+      waitingBytes = 0
+    },
     async flush() {
       while (waiting.length > 0) {
         const batch = nextBatch()
         if (!(await write(batch))) return false
-        if (!isKept) break
+        if (!isKept || isStopped) break
         waiting = waiting.slice(batch.length)
         waitingBytes -= batch.reduce((sum, { text }) => sum + text.length, 0)
       }

@@ -40,7 +40,11 @@ function listed({ id, input }: StoredObject): Json[] {
     const fields = isObject(item) ? item : {}
     const type = typeof fields.type === 'string' ? fields.type : 'message'
     const ownId = typeof fields.id === 'string' && fields.id !== '' ? fields.id : null
-    const named = { ...fields, type, id: ownId ?? `${prefixes[type] ?? 'item'}_${fingerprint(`${id} ${at}`).slice(0, 48)}` }
+    const named = {
+      ...fields,
+      type,
+      id: ownId ?? `${prefixes[type] ?? 'item'}_${fingerprint(`${id} ${at}`).slice(0, 48)}`,
+    }
     return type === 'message' ? { status: 'completed', ...named, content: contentOf(fields) } : named
   })
 }
@@ -82,7 +86,7 @@ export function shownResponse(response: Json, include: ReadonlySet<string>): Jso
   return { ...response, output: response.output.map(withoutSealedReasoning) }
 }
 
-export function withoutSealedReasoning(item: unknown): unknown {
+function withoutSealedReasoning(item: unknown): unknown {
   return isObject(item) && item.type === 'reasoning' ? withoutSeal(item) : item
 }
 

@@ -9,7 +9,7 @@ type Json = Record<string, unknown>
 /** What is known of a response before it begins. */
 export type Beginning = Pick<
   StoredObject,
-  'keyId' | 'background' | 'model' | 'previousId' | 'threadId' | 'input' | 'metadata'
+  'kind' | 'keyId' | 'background' | 'model' | 'previousId' | 'threadId' | 'input' | 'metadata'
 >
 
 /** One response that is being kept while it is made. Nothing here waits for the store. */
@@ -70,6 +70,7 @@ export function createRecording(beginning: Beginning, deps: RecordingDeps): Reco
         if (!(await persist(work, clock))) recording.taken()
       } catch (error) {
         isTaken = true
+        log.stop()
         onError(error)
       }
     })
@@ -86,7 +87,7 @@ export function createRecording(beginning: Beginning, deps: RecordingDeps): Reco
     const { id } = output
     // Without an id nobody could ask for it.
     if (object !== null || typeof id !== 'string' || id === '') return
-    const made: StoredObject = { kind: 'response', id, ...beginning, createdAtMs: clock.now(), ...stateOf(output) }
+    const made: StoredObject = { id, ...beginning, createdAtMs: clock.now(), ...stateOf(output) }
     object = made
     opened(id, recording)
     queue(async () => {
@@ -150,6 +151,7 @@ export function createRecording(beginning: Beginning, deps: RecordingDeps): Reco
       if (isTaken) return
       isTaken = true
       isOver = true
+      log.stop()
       if (object !== null) closed(object.id)
       changed()
       for (const taker of takers) taker()

@@ -5,7 +5,15 @@ import { isRunning, type StoredEvent, type StoredName, type StoredObject } from 
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store, StoredChain } from '../store/store.ts'
-import { cancelledByClient, cancelledOutput, errorEvent, eventText, failedOutput, makerLost, type Reason } from './endings.ts'
+import {
+  cancelledByClient,
+  cancelledOutput,
+  errorEvent,
+  eventText,
+  failedOutput,
+  makerLost,
+  type Reason,
+} from './endings.ts'
 import { eventsAfter } from './follow.ts'
 import { replayed } from './items.ts'
 import { type Beginning, createRecording, type Recording } from './recording.ts'
@@ -85,7 +93,7 @@ export function createStored({ store, clock, settings, maxHistoryBytes, onError 
   }
   const need = async (name: StoredName): Promise<StoredObject> => {
     const object = await find(name)
-    if (object === null) throw new AppError('response_not_found', { message: absence(name.id, settings()), param: 'id' })
+    if (object === null) throw new AppError('response_not_found', { message: absence(name, settings()), param: 'id' })
     return object
   }
   const chainOf = async (name: StoredName): Promise<StoredChain> => {
@@ -124,7 +132,10 @@ export function createStored({ store, clock, settings, maxHistoryBytes, onError 
       if (newest === undefined) return null
       if (newest.status !== 'completed' && newest.status !== 'incomplete') {
         const how = isRunning(newest) ? 'is still being made' : `has the status "${newest.status}"`
-        throw new AppError('invalid_request', { message: `The previous response ${how}: it cannot be continued.`, param })
+        throw new AppError('invalid_request', {
+          message: `The previous response ${how}: it cannot be continued.`,
+          param,
+        })
       }
       return chain.isWhole ? { items: replayed(chain.objects), threadId: newest.threadId } : null
     },
@@ -160,7 +171,8 @@ export function createStored({ store, clock, settings, maxHistoryBytes, onError 
     },
     async events(object, after, signal) {
       const recording = active.get(object.id)
-      const isKept = recording ? recording.keepsEvents() : (await store.lastSequence(object.id)) >= 0
+      // Another server may not have written the first of them yet.
+      const isKept = recording?.keepsEvents() ?? (isRunning(object) || (await store.lastSequence(object.id)) >= 0)
       if (!isKept) {
         const message = 'The events of this response are not kept, or not any more; ask for it without "stream".'
         throw new AppError('invalid_request', { message, param: 'stream' })
@@ -169,7 +181,12 @@ export function createStored({ store, clock, settings, maxHistoryBytes, onError 
     },
     async tend() {
       const added = [...active].filter(([, one]) => one.isAdded() && !one.isOver())
-      const held = new Set(await store.renew(added.map(([id]) => id), clock.now() + silenceMs))
+      const held = new Set(
+        await store.renew(
+          added.map(([id]) => id),
+          clock.now() + silenceMs,
+        ),
+      )
       for (const [id, recording] of added) if (!held.has(id) && !recording.isOver()) recording.taken()
       for (const object of await store.lost(clock.now(), lostAtOnce)) if (!active.has(object.id)) await endLost(object)
     },
@@ -191,12 +208,16 @@ function tooLong(maxBytes: number): AppError {
 }
 
 /** Why there may be none of this id. */
-function absence(id: string, { keepResponses, keepResponseDays: days }: ReturnType<StoredDeps['settings']>): string {
+function absence(
+  { id, kind }: StoredName,
+  { keepResponses, keepResponseDays: days }: ReturnType<StoredDeps['settings']>,
+): string {
+  const [one, many] = kind === 'chat' ? ['chat completion', 'Chat completions'] : ['response', 'Responses']
   const rule = {
-    never: 'This server keeps no responses',
-    asked: 'Responses are kept only for requests with "store": true',
-    always: 'Responses are kept unless a request says "store": false',
+    never: `${many} are not kept by this server`,
+    asked: `${many} are kept only for requests with "store": true`,
+    always: `${many} are kept unless a request says "store": false`,
   }[keepResponses]
   const long = keepResponses === 'never' ? '' : `, for ${days} ${days === 1 ? 'day' : 'days'}`
-  return `No response with id ${id.slice(0, 200)} is kept here. ${rule} (setting keepResponses)${long}.`
+  return `No ${one} with id ${id.slice(0, 200)} is kept here. ${rule} (setting keepResponses)${long}.`
 }

@@ -129,7 +129,7 @@ export async function hurry<T>(clock: ManualClock, work: Promise<T>, stepMs = 25
 }
 
 export function turnsAt({ requests }: Simulator): RecordedRequest[] {
-  return requests.filter(({ method, path }) => method === 'POST' && path === codexPath)
+  return requests.filter(({ method, path }) => (method === 'POST' || method === 'WS') && path === codexPath)
 }
 
 /** The letters of the accounts that were asked, in order. */

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { parseBody } from '../normalize.ts'
 import { readForm } from './multipart.ts'
 import { addRawRoutes } from './raw-routes.ts'
 
@@ -26,11 +25,11 @@ const booleans = new Set(['stream'])
 const imageFields = new Set(['image', 'image[]'])
 
 /**
- * The body of an image request as JSON, with each image as a data URL: what is left to do is the same, whether it came
- * as a form or not. @throws AppError
+ * A form as the JSON that asks for the same, with each image as a data URL; what is no form stays as it is.
+ * @throws AppError
  */
-export async function readImageBody(bytes: Buffer, contentType: string | undefined): Promise<Record<string, unknown>> {
-  if (!contentType?.toLowerCase().startsWith('multipart/')) return parseBody(bytes)
+export async function imageFormAsJson(bytes: Buffer, contentType: string | undefined): Promise<Buffer> {
+  if (!contentType?.toLowerCase().startsWith('multipart/')) return bytes
   const fields: [string, unknown][] = []
   const images: object[] = []
   for (const [name, value] of await readForm(bytes, contentType)) {
@@ -38,7 +37,7 @@ export async function readImageBody(bytes: Buffer, contentType: string | undefin
     else if (imageFields.has(name)) images.push({ image_url: await dataUrlOf(value, 'image') })
     else fields.push([name, { image_url: await dataUrlOf(value, name) }])
   }
-  return { ...Object.fromEntries(fields), images }
+  return Buffer.from(JSON.stringify({ ...Object.fromEntries(fields), images }))
 }
 
 /** What is no such value stays text, and is refused by name later on. */

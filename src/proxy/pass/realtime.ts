@@ -26,6 +26,11 @@ const sideSockets = [
   { url: '/v1/realtime', live: false },
 ]
 
+/** Whether an upgrade on this path is one: it is where the socket of a call may be. */
+export function isCallPath(path: string): boolean {
+  return /^\/(?:backend-api\/codex|v1\/live)\/[^/]+$|^\/v1\/realtime$/.test(path)
+}
+
 /**
  * Calls, and the sockets beside them. What is said in a call, and its id, is secret: nothing of it is written down.
  * The WebSocket plugin must be there already.
@@ -61,7 +66,8 @@ export function callIdIn(location: string | undefined): string | null {
   return parts.findLast((part) => callId.test(part)) ?? null
 }
 
-type Joined = { upstream: WebSocket; pass: Pass; ending: AbortController }
+/** `taken`: the client's side is there, and looks after the upstream's from now on. */
+type Joined = { upstream: WebSocket; pass: Pass; ending: AbortController; taken: () => void }
 
 function addSideSocket(app: FastifyInstance, url: string, live: boolean, deps: RealtimeDeps): void {
   /** Between the two steps of an upgrade. */
@@ -89,20 +95,27 @@ async function join(
   deps: RealtimeDeps,
 ): Promise<Joined> {
   const ending = new AbortController()
-  const pass = passOf(request, url, ending.signal, deps)
-  const gone = () => ending.abort(new Error('client_disconnected'))
-  request.raw.socket.once('close', gone)
+  const { signal } = ending
+  const pass = passOf(request, url, signal, deps)
+  const { socket } = request.raw
+  let upstream: WebSocket | null = null
+  const gone = () => {
+    ending.abort(new Error('client_disconnected'))
+    upstream?.terminate()
+  }
+  socket.once('close', gone)
+  const taken = () => void socket.off('close', gone)
   try {
-    const upstream = await joinUpstream(pass, { id: idIn(request, live), live, query: queryOf(request) }, deps)
-    return { upstream, pass, ending }
+    upstream = await joinUpstream(pass, { id: idIn(request, live), live, query: queryOf(request) }, deps)
+    if (signal.aborted) gone()
+    return { upstream, pass, ending, taken }
   } catch (error) {
-    if (error instanceof AppError) {
-      const { status: httpStatus, code: errorCode } = error
-      recordPass(pass, { status: 'error', httpStatus, errorCode, errorMessage: null }, deps, 'ws')
-    }
+    taken()
+    if (!(error instanceof AppError)) throw error
+    const how = signal.aborted ? 'client_disconnected' : error.code
+    const status = signal.aborted ? 'cancelled' : 'error'
+    recordPass(pass, { status, httpStatus: error.status, errorCode: how, errorMessage: null }, deps, 'ws')
     throw error
-  } finally {
-    request.raw.socket.off('close', gone)
   }
 }
 
@@ -118,7 +131,8 @@ function queryOf({ url }: FastifyRequest): string {
   return /\?.*/.exec(url)?.[0] ?? ''
 }
 
-function converse(client: WebSocket, { upstream, pass, ending }: Joined, deps: RealtimeDeps): void {
+function converse(client: WebSocket, { upstream, pass, ending, taken }: Joined, deps: RealtimeDeps): void {
+  taken()
   const leave = deps.running.add(ending)
   relaySockets(client, upstream, { signal: ending.signal, clock: deps.clock }, ({ isGood, reason }) => {
     leave()

@@ -4,6 +4,7 @@ import type { Tally } from '../../lib/tally.ts'
 import { breakOff } from '../../stored/break-off.ts'
 import { eventText } from '../../stored/endings.ts'
 import type { Recording } from '../../stored/recording.ts'
+import type { Stored } from '../../stored/stored.ts'
 import type { Connect } from '../exchange.ts'
 import { unexplained } from '../failure.ts'
 import { type SettleDeps, settleFailure } from '../settle.ts'
@@ -14,9 +15,13 @@ import type { Background } from './kept-turn.ts'
 
 export type BackgroundDeps = SettleDeps &
   FollowReplyDeps & {
+    stored: Pick<Stored, 'inBackground'>
     /** What the server waits for before it stops. */
     underWay: Tally
   }
+
+/** So many responses may be made in the background at once, those that wait included. */
+const maxInBackground = 64
 
 /**
  * Answers at once, with what there is of the response so far or with its stream, while `run` makes it in its own time.
@@ -29,6 +34,14 @@ export async function serveBackground(
   run: (connect: Connect) => Promise<void>,
   deps: BackgroundDeps,
 ): Promise<unknown> {
+  const refuse = (message: string): AppError => {
+    const error = new AppError('overloaded', { message, retryAfterSeconds: 5 })
+    turn.dropBody()
+    settleFailure(turn, error, deps)
+    return error
+  }
+  if (deps.stored.inBackground() >= maxInBackground)
+    throw refuse(`${maxInBackground} responses are being made in the background already; try again soon.`)
   turn.signal = ending.signal
   turn.transport = turn.ask.stream ? 'sse' : 'json'
   recording.begin(queued)
@@ -36,12 +49,7 @@ export async function serveBackground(
     recording.event((sequence) => eventText(type, { type, sequence_number: sequence, response: queued }))
   await recording.written()
   const object = recording.object()
-  if (object === null || !recording.isAdded()) {
-    turn.dropBody()
-    const error = new AppError('overloaded', { message: 'The response cannot be kept now.', retryAfterSeconds: 5 })
-    settleFailure(turn, error, deps)
-    throw error
-  }
+  if (object === null || !recording.isAdded()) throw refuse('The response cannot be kept now; try again soon.')
   recording.onTaken(() => ending.abort(new Error('response_cancelled')))
   const leave = [deps.running.add(ending), deps.underWay.add()]
   void run(nobody(recording, ending.signal))

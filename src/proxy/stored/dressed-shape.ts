@@ -43,6 +43,7 @@ export function dressedShape({ fields, include, recording, signal }: Dress): Sha
   const note = (type: string, event: Json) => {
     if (isObject(event.response)) response = { ...event.response, ...fields }
     if (type === 'response.output_item.done') items.set(Number(event.output_index ?? items.size), event.item)
+    if (!isObject(event.response) && !type.startsWith('response.output_item.')) return
     if (recording?.object()) recording.progress({ ...gathered(), status: 'in_progress' })
     else if (typeof response.id === 'string') recording?.begin({ ...response, status: 'in_progress' })
   }
@@ -51,7 +52,8 @@ export function dressedShape({ fields, include, recording, signal }: Dress): Sha
     return isObject(event.item) ? { ...event, item: shownItem(event.item, include) } : event
   }
   const onEvent = (given: PublicEvent) => {
-    if (recording?.isOver()) return
+    // What was cancelled says no more. What was only deleted goes on for the client who waits for it.
+    if (isAnnounced && recording?.isOver()) return
     const event = parseObject(given.data)
     const { type } = given
     // What nobody can read is passed on as it came.
@@ -76,8 +78,9 @@ export function dressedShape({ fields, include, recording, signal }: Dress): Sha
     },
     broken(code, message) {
       const reason = reasonOf(signal) ?? { code, message }
-      if (recording === null) return eventText('error', { type: 'error', ...reason, param: null, sequence_number: 0 })
-      if (recording.isOver()) return null
+      if (isAnnounced && recording?.isOver()) return null
+      if (recording === null || recording.isOver())
+        return eventText('error', { type: 'error', ...reason, param: null, sequence_number: 0 })
       return breakOff(recording, reason, reason === clientLeft ? 'cancelled' : 'failed')
     },
   }

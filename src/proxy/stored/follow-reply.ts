@@ -47,7 +47,8 @@ export async function followReply(
   const leave = [running.add(ending), keepAlive.watch(watched)]
   void copy(events, out, ending.signal)
     .catch((error: unknown) => {
-      if (!ending.signal.aborted && !(error instanceof AppError)) log.error({ err: error }, 'stream of a kept response failed')
+      if (!ending.signal.aborted && !(error instanceof AppError))
+        log.error({ err: error }, 'stream of a kept response failed')
       out.write(lastWords(error))
     })
     .finally(() => {
@@ -57,9 +58,12 @@ export async function followReply(
   return reply
 }
 
-async function copy(events: AsyncIterable<readonly StoredEvent[]>, out: Downstream, signal: AbortSignal): Promise<void> {
-  for await (const batch of events)
-    for (const { text } of batch) if (!out.write(text)) await drained(out, signal)
+async function copy(
+  events: AsyncIterable<readonly StoredEvent[]>,
+  out: Downstream,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const batch of events) for (const { text } of batch) if (!out.write(text)) await drained(out, signal)
 }
 
 function drained(out: Downstream, signal: AbortSignal): Promise<void> {
@@ -78,5 +82,8 @@ function drained(out: Downstream, signal: AbortSignal): Promise<void> {
 function lastWords(error: unknown): string {
   const known = error instanceof AppError ? error : null
   const message = known?.message ?? 'The stream ended early; take it up again after its last event.'
-  return eventText('error', { ...errorEvent({ code: known?.code ?? 'stream_incomplete', message }), sequence_number: 0 })
+  return eventText('error', {
+    ...errorEvent({ code: known?.code ?? 'stream_incomplete', message }),
+    sequence_number: 0,
+  })
 }

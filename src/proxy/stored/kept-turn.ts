@@ -26,8 +26,6 @@ export type KeptTurn = { ask: Ask; body: Buffer; exchange: Exchange; background:
 
 type Arrival = { headers: IncomingHttpHeaders; requestId: string; startedAtMs: number; signal: AbortSignal }
 
-/** So many responses may be made in the background at once, those that wait included. */
-const maxInBackground = 64
 const sealedReasoning = 'reasoning.encrypted_content'
 const keyLimits = { pairs: 16, name: 64, value: 512 }
 
@@ -40,7 +38,7 @@ export async function keptTurn(
 ): Promise<KeptTurn | null> {
   const { stored, bodies } = deps
   const keeps = stored.keeps(asked.store)
-  if (asked.background) checkBackground(keeps, deps)
+  if (asked.background && !keeps) throw unkept(deps)
   const previousId = asked.ask.owned.find(({ kind }) => kind === 'response')?.id ?? null
   const history = previousId === null ? null : await stored.history(previousId, asked.ask.keyId)
   if (!keeps && history === null) return null
@@ -59,7 +57,15 @@ export async function keptTurn(
     const fields: Json = { store: keeps, previous_response_id: previousId }
     const recording = keeps
       ? stored.record({
-          ...{ keyId: ask.keyId, background: asked.background, model: ask.model, previousId, threadId, metadata },
+          ...{
+            kind: 'response' as const,
+            keyId: ask.keyId,
+            background: asked.background,
+            model: ask.model,
+            previousId,
+            threadId,
+            metadata,
+          },
           input: itemsOf(body.input),
         })
       : null
@@ -69,12 +75,21 @@ export async function keptTurn(
     let background: Background | null = null
     if (asked.background && recording) {
       fields.id = randomId('resp_')
-      background = { ending: new AbortController(), recording, queued: queuedResponse(body, fields, arrival.startedAtMs) }
+      background = {
+        ending: new AbortController(),
+        recording,
+        queued: queuedResponse(body, fields, arrival.startedAtMs),
+      }
       signal = background.ending.signal
     }
     const inner = spoken.exchange(ask)
     // In the background everything is read as a stream: its events are kept, and its client asks for them or not.
-    const exchange = dressedExchange(background ? { ...inner, streams: true } : inner, { fields, include, recording, signal })
+    const exchange = dressedExchange(background ? { ...inner, streams: true } : inner, {
+      fields,
+      include,
+      recording,
+      signal,
+    })
     return { ask, body: bytes, exchange, background, done }
   } catch (error) {
     done()
@@ -82,19 +97,11 @@ export async function keptTurn(
   }
 }
 
-function checkBackground(keeps: boolean, { stored, settings }: KeptDeps): void {
-  if (!keeps) {
-    const why =
-      settings().keepResponses === 'never'
-        ? 'this server keeps none (setting keepResponses)'
-        : 'send "store": true with it'
-    const message = `"background" needs the response to be kept: ${why}.`
-    throw new AppError('invalid_request', { message, param: 'background' })
-  }
-  if (stored.inBackground() >= maxInBackground) {
-    const message = `${maxInBackground} responses are being made in the background already; try again soon.`
-    throw new AppError('overloaded', { message, retryAfterSeconds: 5 })
-  }
+function unkept({ settings }: KeptDeps): AppError {
+  const isOff = settings().keepResponses === 'never'
+  const why = isOff ? 'this server keeps none (setting keepResponses)' : 'send "store": true with it'
+  const message = `"background" needs the response to be kept: ${why}.`
+  return new AppError('invalid_request', { message, param: 'background' })
 }
 
 /** The request in the upstream's form. With a history it needs nothing that only one account knows. */
@@ -132,7 +139,7 @@ function dressedExchange(inner: Exchange, dress: Dress): Exchange {
 }
 
 /** @throws AppError */
-export function metadataOf(value: unknown): Record<string, string> {
+function metadataOf(value: unknown): Record<string, string> {
   const pairs = Object.entries(isObject(value) ? value : {})
   const { pairs: most, name: longestName, value: longestValue } = keyLimits
   const isSound = pairs.every(

@@ -20,7 +20,11 @@ const flag = z.enum(['true', 'false']).transform((word) => word === 'true')
 const names = z.union([z.string(), z.array(z.string())]).transform((given) => new Set([given].flat()))
 /** Lists are written in either way by clients. */
 const included = { include: names.optional(), 'include[]': names.optional() }
-const GetQuery = z.object({ ...included, stream: flag.optional(), starting_after: z.coerce.number().int().min(0).optional() })
+const GetQuery = z.object({
+  ...included,
+  stream: flag.optional(),
+  starting_after: z.coerce.number().int().min(0).optional(),
+})
 const ItemsQuery = z.object({
   ...included,
   after: z.string().optional(),

@@ -23,7 +23,7 @@ export function imagesOf(response: Json, ask: ImageAsk, nowSeconds: number): Jso
   return {
     created: count(response.created_at) ?? nowSeconds,
     data: [{ b64_json: image.result, ...given({ revised_prompt }) }],
-    ...lookOf(image, ask),
+    ...known(lookOf(image, ask)),
     ...given({ usage: imageUsageOf(response) }),
   }
 }
@@ -36,6 +36,11 @@ export function lookOf(image: Json, { asked }: ImageAsk): Json {
     quality: filled(image.quality) ?? asked.quality,
     size: filled(image.size) ?? asked.size,
   }
+}
+
+/** What is known to be so: `auto` is an answer only to what somebody asks for. */
+function known(look: Json): Json {
+  return Object.fromEntries(Object.entries(look).filter(([, value]) => value !== 'auto'))
 }
 
 /** The tokens of the image tool, which count apart from those of the text model around it. */

@@ -14,11 +14,11 @@ export type ImageDriver = {
   objectOf(response: Json): Json
 }
 
-/** The text model that has nothing to do but to use the tool (protocol reference, §13). */
-const usualHost = 'gpt-5.5'
-
-/** `nowMs` names the time of images where the upstream does not. @throws AppError naming the field */
-export function speakImages(body: Json, action: ImageAction, nowMs: number, hostModel = usualHost): ImageDriver {
+/**
+ * `hostModel`: the text model whose tool makes the image. `nowMs` names the time of images where the upstream does not.
+ * @throws AppError naming the field
+ */
+export function speakImages(body: Json, action: ImageAction, nowMs: number, hostModel: string): ImageDriver {
   const ask = imageToResponses(body, action, hostModel)
   const nowSeconds = Math.floor(nowMs / 1000)
   return {

@@ -10,6 +10,7 @@ const common = {
   frame_count: onlyForAnimations,
   frame_duration_ms: onlyForAnimations,
   model: translated,
+  moderation: translated,
   n: oneAnswer('n'),
   output_compression: translated,
   output_format: translated,
@@ -28,14 +29,19 @@ const common = {
   user: noEndUser,
 } satisfies Record<string, Rule>
 
+const forEdits = (name: string): Rule => ({
+  does: 'refused',
+  unless: never,
+  message: `"${name}" is for images that are given: use /v1/images/edits.`,
+})
+
 export const generationParameters = {
   ...common,
-  input_fidelity: {
-    does: 'refused',
-    unless: never,
-    message: '"input_fidelity" is for images that are given: use /v1/images/edits.',
-  },
-  moderation: translated,
+  image: forEdits('image'),
+  images: forEdits('images'),
+  input_fidelity: forEdits('input_fidelity'),
+  mask: forEdits('mask'),
+  svg: { does: 'dropped', because: 'It concerns images as SVG, which are not made.' },
   style: { does: 'dropped', because: 'Only retired models have styles.' },
 } satisfies Record<string, Rule>
 
@@ -50,5 +56,4 @@ export const editParameters = {
   input_fidelity: translated,
   markup: { does: 'refused', unless: never, message: 'The image tool takes no markup; draw on the image itself.' },
   mask: translated,
-  moderation: translated,
 } satisfies Record<string, Rule>

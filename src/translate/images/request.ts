@@ -43,7 +43,12 @@ export function imageToResponses(body: Json, action: ImageAction, hostModel: str
   return {
     action,
     stream,
-    asked: { size: 'auto', quality: 'auto', background: 'auto', output_format: 'png', ...settings },
+    asked: {
+      size: filled(settings.size) ?? 'auto',
+      quality: filled(settings.quality) ?? 'auto',
+      background: filled(settings.background) ?? 'auto',
+      output_format: filled(settings.output_format) ?? 'png',
+    },
     request: {
       model: hostModel,
       instructions,

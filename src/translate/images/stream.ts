@@ -37,7 +37,9 @@ export function createImageStream(ask: ImageAsk, nowSeconds: number): ImageStrea
     })
   }
   const finished = (response: Json): string => {
-    const made = [...items, ...objectsOf(response.output)]
+    // The last event sometimes comes without its output.
+    const output = objectsOf(response.output)
+    const made = output.length > 0 ? output : items
     const image = imageIn(made)
     if (image === null) return failed(chatError('image_generation_failed', whyNone(response, made)))
     const usage = imageUsageOf(response) ?? noUsage

@@ -120,11 +120,12 @@ describe('a window that is not mentioned any more', () => {
 describe('a refusal', () => {
   const short = aWindow('short', 20, { resetAtMs: nowMs + hourMs })
   const weekly = aWindow('weekly', 60, { resetAtMs: nowMs + 3 * dayMs })
-  const full = aWindow('weekly', 99.5)
+  const full = aWindow('weekly', 99.5, { resetAtMs: nowMs + 3 * dayMs })
 
   it.each<[string, QuotaWindow[], number | null, string | null]>([
     ['that names a known reset is about that window', [short, weekly], nowMs + 3 * dayMs + 30_000, 'weekly'],
     ['is about the window with that reset, however full another is', [short, full], nowMs + hourMs, 'short'],
+    ['that fits two windows is about the fuller one', [short, aWindow('weekly', 99.5)], nowMs + hourMs, 'weekly'],
     ['without a reset is about the full window', [short, full], null, 'weekly'],
     ['that fits no known window is judged by its wait', [short, weekly], nowMs + 20 * dayMs, 'monthly'],
     ['of an unknown account is judged by its wait', [], nowMs + 4 * hourMs, 'short'],

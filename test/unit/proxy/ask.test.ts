@@ -35,7 +35,7 @@ describe('an ask', () => {
         sessionId: null,
         threadId: null,
       },
-      isNative: false,
+      ...{ isNative: false, store: null, background: false },
     })
   })
 
@@ -74,7 +74,7 @@ describe('an ask', () => {
         sessionId: 'S',
         threadId: 'T',
       },
-      isNative: true,
+      ...{ isNative: true, store: false, background: false },
     })
   })
 

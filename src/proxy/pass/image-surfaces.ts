@@ -1,0 +1,48 @@
+import type { Account } from '../../domain/account.ts'
+import { speakImages } from '../../translate/images/driver.ts'
+import type { ImageAction } from '../../translate/images/request.ts'
+import { parseObjectBody } from '../normalize.ts'
+import type { Surface } from '../surfaces.ts'
+import { translatedExchange } from '../translated.ts'
+import { imageFormAsJson } from './images.ts'
+
+/** A surface that may take forms as well: `prepare` makes JSON of them, before anything is read from it. */
+type PreparedSurface = Surface & {
+  prepare?: (bytes: Buffer, contentType: string | undefined) => Promise<Buffer>
+}
+
+const prefixes = ['/v1/images', '/backend-api/codex/images']
+const actions: readonly { name: string; action: ImageAction }[] = [
+  { name: 'generations', action: 'generate' },
+  { name: 'edits', action: 'edit' },
+]
+
+/** Images, each made in a turn of its own by the upstream's image tool. */
+export const imageSurfaces: readonly PreparedSurface[] = prefixes.flatMap((prefix) =>
+  actions.map(
+    ({ name, action }): PreparedSurface => ({
+      path: `${prefix}/${name}`,
+      ...(action === 'edit' ? { prepare: imageFormAsJson } : {}),
+      speak(bytes, { nowMs, accounts }) {
+        const driver = speakImages(parseObjectBody(bytes), action, nowMs, hostOf(accounts))
+        const { stream: streams, createStream, objectOf } = driver
+        const exchange = () => translatedExchange({ streams, createStream, objectOf })
+        return {
+          request: Buffer.from(JSON.stringify({ ...driver.request, stream: streams })),
+          form: 'public',
+          exchange,
+        }
+      },
+    }),
+  ),
+)
+
+/** The text model that has nothing to do but to call the tool (protocol reference, §13). */
+const usualHost = 'gpt-5.5'
+
+/** Another one where no account has the usual one, as far as that is known. */
+function hostOf(accounts: readonly Account[]): string {
+  const offered = new Set(accounts.flatMap(({ models }) => (models === null ? [] : [...models])))
+  const [first = usualHost] = offered
+  return offered.has(usualHost) ? usualHost : first
+}
