@@ -75,7 +75,8 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...parts,
     live: parts.bus,
     bodies: createBodyReader(options.bodyLimits),
-    ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, running, underWay, send: sendByHttp },
+    ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, realtimeBaseUrl: config.realtimeBaseUrl },
+    ...{ running, underWay, send: sendByHttp },
     ...{ sockets, socketGate: createSocketGate(clock, parts.settings) },
   })
   await addAdmin(app, parts, {

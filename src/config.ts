@@ -30,9 +30,11 @@ export type Config = {
   /** `sqlite:<absolute path>`, or a PostgreSQL URL, which may hold a password: never log it. */
   readonly databaseUrl: string
   readonly encryptionKeyFile: string
-  /** Without a trailing slash, like `authBaseUrl`. */
+  /** Without a trailing slash, like the two that follow. */
   readonly upstreamBaseUrl: string
   readonly authBaseUrl: string
+  /** Where the side sockets of realtime calls are. */
+  readonly realtimeBaseUrl: string
   /** 0: no listener for the browser login. */
   readonly oauthCallbackPort: number
   readonly trustedProxies: readonly IpRange[]
@@ -68,6 +70,7 @@ const variables = z.object({
   CODEX_LB_ENCRYPTION_KEY_FILE: path.optional(),
   CODEX_LB_UPSTREAM_BASE_URL: baseUrl.default('https://chatgpt.com/backend-api'),
   CODEX_LB_AUTH_BASE_URL: baseUrl.default('https://auth.openai.com'),
+  CODEX_LB_REALTIME_BASE_URL: baseUrl.default('https://api.openai.com'),
   CODEX_LB_OAUTH_CALLBACK_PORT: wholeNumber(0, 65_535).default(1455),
   CODEX_LB_TRUSTED_PROXIES: list(ipRange).default([]),
   CODEX_LB_ALLOWED_HOSTS: list(allowedHost).default([]),
@@ -134,6 +137,7 @@ function configOf(given: z.output<typeof variables>, absolute: (text: string) =>
     encryptionKeyFile: absolute(given.CODEX_LB_ENCRYPTION_KEY_FILE ?? join(dataDir, 'codex-lb.key')),
     upstreamBaseUrl: given.CODEX_LB_UPSTREAM_BASE_URL,
     authBaseUrl: given.CODEX_LB_AUTH_BASE_URL,
+    realtimeBaseUrl: given.CODEX_LB_REALTIME_BASE_URL,
     oauthCallbackPort: given.CODEX_LB_OAUTH_CALLBACK_PORT,
     trustedProxies: Object.freeze(given.CODEX_LB_TRUSTED_PROXIES),
     allowedHosts: Object.freeze(given.CODEX_LB_ALLOWED_HOSTS),

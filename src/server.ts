@@ -30,7 +30,7 @@ export type ServerDeps = {
   /** Puts an error into the words of a route that speaks neither OpenAI's protocol nor the dashboard's; null elsewhere. */
   foreignError?: (error: AppError, request: FastifyRequest) => ToldError | null
   /** Where an upgrade to a WebSocket is offered. Elsewhere the request is answered as if it asked for none. */
-  socketPaths?: ReadonlySet<string>
+  socketPaths?: { has(path: string): boolean }
   /** Every answer that has not ended is counted here, but for what is public. */
   underWay: Tally
   /** Lets a request to the dashboard's API in, or throws an AppError that says what it lacks. */
@@ -55,7 +55,7 @@ export function createServer({
   version,
   isOpen,
   foreignError = () => null,
-  socketPaths = new Set(),
+  socketPaths = new Set<string>(),
   underWay,
   checkSession,
 }: ServerDeps): FastifyInstance {

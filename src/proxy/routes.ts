@@ -3,6 +3,11 @@ import type { Catalogue } from '../accounts/catalogue.ts'
 import { maxBodyBytes } from './body.ts'
 import { countedTokens } from './messages.ts'
 import { addModelRoutes } from './models.ts'
+import { addControlRoutes } from './pass/control.ts'
+import { addFileRoutes } from './pass/files.ts'
+import { addImageRefusals } from './pass/images.ts'
+import type { RealtimeDeps } from './pass/realtime.ts'
+import { addTranscriptionRoutes } from './pass/transcribe.ts'
 import { serveTurn } from './serve.ts'
 import { addSideCalls, type SideCallDeps } from './side-calls.ts'
 import { addSocketRoutes } from './socket-routes.ts'
@@ -10,7 +15,7 @@ import type { SocketDeps } from './socket-session.ts'
 import { addStoredRoutes } from './stored/routes.ts'
 import { surfaces } from './surfaces.ts'
 
-export type ProxyDeps = Omit<SocketDeps, 'greeting'> & SideCallDeps & { catalogue: Catalogue }
+export type ProxyDeps = Omit<SocketDeps, 'greeting'> & SideCallDeps & RealtimeDeps & { catalogue: Catalogue }
 
 /** Puts every client-facing route on the server. */
 export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
@@ -41,6 +46,10 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
   addSocketRoutes(app, deps)
   // Only this machine is let in: what it has made without a key is its own.
   addStoredRoutes(app, { ...deps, keyOf: () => null })
+  addFileRoutes(app, deps)
+  addTranscriptionRoutes(app, deps)
+  addControlRoutes(app, deps)
+  addImageRefusals(app)
   addModelRoutes(app, deps.catalogue)
   addSideCalls(app, deps)
 }

@@ -106,7 +106,8 @@ export async function readTurn(
     done = read.done
     const { clock, pool, settings } = deps
     const context = { requestId, nowMs: clock.now(), settings: settings(), accounts: pool.accounts() }
-    const spoken = surface.speak(read.bytes, context)
+    const bytes = surface.prepare ? await surface.prepare(read.bytes, headers['content-type']) : read.bytes
+    const spoken = surface.speak(bytes, context)
     const asked = readAsk(spoken.request, headers, requestId)
     const kept = spoken.isStorable ? await keptTurn(spoken, asked, arrival, deps) : null
     const { ask, exchange = spoken.exchange(ask), background = null } = kept ?? { ask: asked.ask }

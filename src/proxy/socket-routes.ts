@@ -1,6 +1,7 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
+import { addRealtimeRoutes, isCallPath, type RealtimeDeps } from './pass/realtime.ts'
 import { poolLimitsEvent } from './pool-usage.ts'
 import { type SocketDeps, serveSocket } from './socket-session.ts'
 import { socketSurfaces } from './socket-surfaces.ts'
@@ -9,15 +10,17 @@ import { socketSurfaces } from './socket-surfaces.ts'
 const maxFrameBytes = 128 * 1024 * 1024
 
 /** Paths on which an upgrade is an upgrade; elsewhere the header is not heeded. */
-export const socketPaths: ReadonlySet<string> = new Set(socketSurfaces(() => '').map(({ path }) => path))
+export const socketPaths = { has: (path: string) => turnPaths.has(path) || isCallPath(path) }
+const turnPaths = new Set(socketSurfaces(() => '').map(({ path }) => path))
 
 /** Puts the WebSocket routes on the server. */
-export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'greeting'>): void {
+export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'greeting'> & RealtimeDeps): void {
   const limits = () => poolLimitsEvent(deps.pool.accounts(), deps.clock.now())
   const surfaces = socketSurfaces(limits)
   const greeting: SocketDeps['greeting'] = ({ path }) => (path.startsWith('/v1/') ? null : limits())
   void app.register(async (scope) => {
     await scope.register(websocket, { options: { maxPayload: maxFrameBytes, perMessageDeflate: false } })
+    addRealtimeRoutes(scope, deps)
     for (const surface of surfaces) {
       scope.route({
         method: 'GET',

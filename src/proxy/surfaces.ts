@@ -5,10 +5,13 @@ import { completionSurfaces } from './completions.ts'
 import { compactionExchange, nativeExchange, publicExchange } from './dialects.ts'
 import type { Exchange } from './exchange.ts'
 import { messagesSurface } from './messages.ts'
+import { imageSurfaces } from './pass/image-surfaces.ts'
 
 /** A client-facing route for turns, and how its clients are understood. */
 export type Surface = {
   path: string
+  /** Makes JSON of a form, where clients may send one, before anything is read from it. @throws AppError */
+  prepare?: (bytes: Buffer, contentType: string | undefined) => Promise<Buffer>
   /** Reads what a client says. @throws AppError naming the field at fault */
   speak(bytes: Buffer, context: SpeakContext): Spoken
 }
@@ -44,4 +47,5 @@ export const surfaces: readonly Surface[] = [
   { path: '/v1/responses/compact', speak: responses('compaction', compactionExchange) },
   ...completionSurfaces,
   messagesSurface,
+  ...imageSurfaces,
 ]

@@ -63,6 +63,23 @@ describe('Claude Code', () => {
     expect(second?.email).toBe(first?.email)
   })
 
+  it('has its context counted without asking a model', async () => {
+    const { claude, asked, upstreamTurns } = await start()
+    expect(resultOf(await claude.turn('/context')).result).toMatch(/System prompt \| [\d.]+k? \|/)
+    expect(new Set(asked())).toEqual(new Set(['POST /v1/messages/count_tokens?beta=true 200']))
+    expect(upstreamTurns()).toEqual([])
+  })
+
+  it('compacts a conversation that is too long for the model, and goes on', async () => {
+    const { claude, script, lastServed, upstreamTurns } = await start()
+    expectAnswer(await claude.turn('FAKE_TEXT: the first answer'), 'the first answer')
+    script({ kind: 'context_length' }, (await lastServed()).by)
+    expectAnswer(await claude.turn('FAKE_TEXT: the second answer', '--continue'), 'the second answer')
+    const texts = upstreamTurns().map(({ text }) => text)
+    expect(texts.filter((text) => text.includes('<summary> block'))).not.toEqual([])
+    expect(texts.at(-1)).toContain('before compaction')
+  })
+
   it('sees nothing of it when the account reaches its limit in the middle of a turn', async () => {
     const { claude, asked, firstServed, script, lastServed } = await start()
     const running = claude.turn('FAKE_TOOL: until [ -e go-on ]; do sleep 0.05; done; echo from-the-shell')

@@ -13,8 +13,8 @@ export type Run = { exitCode: number | null; lines: Line[]; output: string }
 /** Folders of its own for a client, and the environment that keeps it in them and on this machine. */
 export type Home = { folder: string; home: string; env: NodeJS.ProcessEnv }
 
-/** A run that takes this long is ended. */
-const runDeadlineMs = 45_000
+/** A run that takes this long is ended. Longer than the pauses of any client together. */
+const runDeadlineMs = 120_000
 
 export async function makeHome({ outsideUrl, onEnd }: Stage): Promise<Home> {
   const root = await mkdtemp(join(tmpdir(), 'codex-lb-client-'))

@@ -37,6 +37,8 @@ export async function setStage(): Promise<Stage> {
   })
   const product = await startProduct()
   closing.push(product.close)
+  // Answers once the accounts have told what models they have; before that, nobody knows which ones to offer instead.
+  await fetch(`${product.url}/v1/models`)
   const tap = await startTap(product.url)
   closing.push(tap.close)
   return {

@@ -5,6 +5,8 @@ export default defineConfig({
     root: import.meta.dirname,
     include: ['*.suite.ts'],
     globalSetup: ['./install.ts'],
+    // The clients wait more than they work.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     disableConsoleIntercept: true,

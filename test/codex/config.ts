@@ -31,6 +31,8 @@ export type ConfigChanges = {
   top?: string
   /** Further lines of the provider. */
   provider?: string
+  /** Further lines of `[features]`. */
+  features?: string
   /** Where Codex makes its account calls; the product, unless told otherwise. */
   chatgptUrl?: string
 }
@@ -42,5 +44,6 @@ export function configToml(url: string, changes: ConfigChanges = {}): string {
     .replace('name = "codex-lb"', `name = "${name}"`)
     .replace('http://127.0.0.1:2455/backend-api/codex', url + path)
   const top = `check_for_update_on_startup = false\nchatgpt_base_url = "${chatgptUrl}"\n`
-  return `${top}${changes.top ?? ''}\n${provider}${changes.provider ?? ''}\n${quietTables}`
+  return `${top}${changes.top ?? ''}\n${provider}${changes.provider ?? ''}\n${quietTables}${changes.features ?? ''}
+`
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { SimulatedAccountOptions } from '../../src/simulator/accounts.ts'
 import type { RecordedRequest } from '../../src/simulator/http.ts'
-import { type Simulator, startSimulator } from '../../src/simulator/upstream.ts'
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/upstream.ts'
 
 export const poolEmails = ['ann@example.com', 'ben@example.com', 'cleo@example.com']
 /** Has an account upstream that is not in the pool: the person at the client, signed in for herself. */
@@ -18,18 +18,28 @@ export type Served = {
   tries: { by: string; verdict: string }[]
   status: string
   errorCode: string | null
+  transport: string
+  totalMs: number
 }
 
 /** The real program in a process of its own, with the simulator as its upstream and the pool's accounts imported. */
 export type Product = {
+  /** Another one after a restart. */
   url: string
   simulator: Simulator
-  /** The turns that came through to the upstream, oldest first. */
+  /** The turns that came through to the upstream over HTTP, oldest first. */
   upstreamTurns(): RecordedRequest[]
+  /** The same on sockets, prewarms included. */
+  upstreamFrames(): RecordedRequest[]
+  /** How many sockets the upstream has opened for the product. */
+  upstreamSockets(): number
   /** `status` of an account, as the product sees it. */
   statusOf(email: string): Promise<string | undefined>
   /** The request log, oldest first. */
   served(): Promise<Served[]>
+  change(settings: object): Promise<void>
+  /** Ends the program in good order and starts it again on the same data. */
+  restart(): Promise<void>
   close(): Promise<void>
 }
 
@@ -39,25 +49,47 @@ type LogItem = {
   attempts: { accountId: string; verdict: string }[]
   status: string
   errorCode: string | null
+  transport: string
+  totalMs: number
 }
 
 /** `given`, by e-mail, says more of an account than that it has plan plus. */
-export async function startProduct(given: Record<string, Partial<SimulatedAccountOptions>> = {}): Promise<Product> {
+export async function startProduct(
+  given: Record<string, Partial<SimulatedAccountOptions>> = {},
+  options: SimulatorOptions = {},
+): Promise<Product> {
   const simulator = await startSimulator({
+    ...options,
     accounts: [...poolEmails, visitorEmail].map((email) => ({ email, plan: 'plus', ...given[email] })),
   })
   const dataDir = await mkdtemp(join(tmpdir(), 'codex-lb-product-'))
-  const child = serve(dataDir, simulator)
-  const close = async () => {
+  let child = serve(dataDir, simulator)
+  const end = async () => {
     const code = await stop(child)
-    await simulator.close()
-    await rm(dataDir, { recursive: true, force: true })
     if (code !== 0) throw new Error(`The product ended with ${code}.`)
   }
+  const close = async () => {
+    try {
+      await end()
+    } finally {
+      await simulator.close()
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  }
+  const product = {
+    url: '',
+    simulator,
+    close,
+    async restart() {
+      await end()
+      child = serve(dataDir, simulator)
+      product.url = await addressOf(child)
+    },
+  }
   try {
-    const url = await addressOf(child)
-    await importPool(url, simulator)
-    return { ...viewsOf(url, simulator), url, simulator, close }
+    product.url = await addressOf(child)
+    await importPool(product.url, simulator)
+    return Object.assign(product, viewsOf(product))
   } catch (error) {
     await close().catch(() => {}) // Why it did not start is worth more than how it stopped.
     throw error
@@ -112,28 +144,39 @@ async function importPool(url: string, simulator: Simulator): Promise<void> {
   if (!answer.ok) throw new Error(`The import was answered ${answer.status}: ${await answer.text()}`)
 }
 
-function viewsOf(url: string, simulator: Simulator): Pick<Product, 'upstreamTurns' | 'statusOf' | 'served'> {
-  const read = async (path: string) => {
-    const answer = await fetch(url + path)
+type Views = Pick<
+  Product,
+  'upstreamTurns' | 'upstreamFrames' | 'upstreamSockets' | 'statusOf' | 'served' | 'change'
+>
+
+function viewsOf(product: Pick<Product, 'url' | 'simulator'>): Views {
+  const read = async (path: string, init: RequestInit = {}) => {
+    const answer = await fetch(product.url + path, init)
     const text = await answer.text()
     if (!answer.ok) throw new Error(`${path} was answered ${answer.status}: ${text}`)
     return JSON.parse(text)
   }
   const accounts = async (): Promise<AccountItem[]> => (await read('/api/accounts')).accounts
+  const asked = (wanted: string) =>
+    product.simulator.requests.filter(({ method, path }) => method === wanted && path === '/backend-api/codex/responses')
   return {
-    upstreamTurns: () =>
-      simulator.requests.filter(({ method, path }) => method === 'POST' && path === '/backend-api/codex/responses'),
+    upstreamTurns: () => asked('POST'),
+    upstreamFrames: () => asked('WS'),
+    upstreamSockets: () => asked('GET').filter(({ status }) => status === 101).length,
     statusOf: async (email) => (await accounts()).find((account) => account.email === email)?.status,
     async served() {
       const emails = new Map((await accounts()).map(({ accountId, email }) => [accountId, email]))
       const nameOf = (accountId: string) => emails.get(accountId) ?? accountId
       const { items }: { items: LogItem[] } = await read('/api/request-logs?limit=200')
-      return items.toReversed().map(({ accountId, attempts, status, errorCode }) => ({
+      return items.toReversed().map(({ accountId, attempts, status, errorCode, transport, totalMs }) => ({
         by: accountId === null ? null : nameOf(accountId),
         tries: attempts.map((attempt) => ({ by: nameOf(attempt.accountId), verdict: attempt.verdict })),
-        status,
-        errorCode,
+        ...{ status, errorCode, transport, totalMs },
       }))
+    },
+    async change(settings) {
+      const headers = { 'content-type': 'application/json' }
+      await read('/api/settings', { method: 'PATCH', headers, body: JSON.stringify(settings) })
     },
   }
 }

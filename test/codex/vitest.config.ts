@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['*.suite.ts'],
     globalSetup: ['./install.ts'],
     testTimeout: 60_000,
+    maxWorkers: 2,
     hookTimeout: 60_000,
     disableConsoleIntercept: true,
   },

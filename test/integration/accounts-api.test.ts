@@ -218,7 +218,7 @@ describe('settings', () => {
   it('change only what is named, and work from the next turn on', async () => {
     rig = await startRig({ accounts: two })
     expect((await call('GET', '/api/settings')).body).toMatchObject({
-      strategy: 'capacity_weighted',
+      strategy: 'cache_value',
       affinityMinutes: 30,
     })
     expect((await call('PATCH', '/api/settings', { strategy: 'round_robin' })).body).toMatchObject({
@@ -238,6 +238,23 @@ describe('settings', () => {
     await call('PATCH', '/api/settings', { strategy: 'fill_first' })
     await served()
     expect((await rig.requests())[0]?.decision).toMatchObject({ strategy: 'fill_first' })
+  })
+
+  it('that name accounts name accounts that are there', async () => {
+    rig = await startRig({ accounts: two })
+    const wrong: [change: object, path: string][] = [
+      [{ strategy: 'single_account' }, 'singleAccountId'],
+      [{ singleAccountId: 'acc_nobody' }, 'singleAccountId'],
+      [{ drainOrder: [await idOf(a), 'acc_nobody'] }, 'drainOrder.1'],
+    ]
+    for (const [change, path] of wrong) {
+      const { status, body } = await call('PATCH', '/api/settings', change)
+      expect(status, path).toBe(400)
+      expect(body.error.details, path).toEqual([{ path, message: expect.any(String) }])
+    }
+    const alone = { strategy: 'single_account', singleAccountId: await idOf(b) }
+    expect((await call('PATCH', '/api/settings', alone)).status).toBe(200)
+    expect([await served(), await served()]).toEqual([b, b])
   })
 
   it('are refused with the field that is wrong', async () => {

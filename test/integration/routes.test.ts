@@ -66,12 +66,14 @@ describe('every route', () => {
     expect([...large].filter((url) => !allowed(url))).toEqual([])
   })
 
-  it('that reads its own body is a turn', () => {
+  it('that reads its own body is a turn, or opens a socket for turns', () => {
     const own = routes.flatMap(({ method, url, options }) => (options.config?.readsBody ? [`${method} ${url}`] : []))
-    expect(own.filter((one) => !/^POST \/(v1|backend-api)\//.test(one))).toEqual([])
+    const isTurn = (one: string) => /^POST \/(v1|backend-api)\//.test(one)
+    const isSocket = (one: string) => /^(GET|HEAD) \/(v1|backend-api\/codex)\/responses$/.test(one)
+    expect(own.filter((one) => !isTurn(one) && !isSocket(one))).toEqual([])
   })
 
-  it('has a deadline: half a minute, except for turns, imports and live events', () => {
+  it('has a deadline: half a minute, except for turns, imports, what-if and live events', () => {
     // A turn reads its own body, with a deadline of its own, and ends itself when it takes too long.
     const deadlines = routes.flatMap(({ url, options }) =>
       options.config?.readsBody ? [] : [{ url, ms: options.handlerTimeout ?? 0 }],
@@ -79,7 +81,9 @@ describe('every route', () => {
     expect(deadlines.filter(({ ms }) => !(ms > 0 && ms < 3 * 60 * 60_000))).toEqual([])
     const long = new Set(deadlines.flatMap(({ url, ms }) => (ms > 30_000 ? [url] : [])))
     const allowed = (url: string) =>
-      /^\/(v1|backend-api)\//.test(url) || url === '/api/accounts/import' || url.endsWith('/events')
+      /^\/(v1|backend-api)\//.test(url) ||
+      ['/api/accounts/import', '/api/routing/what-if'].includes(url) ||
+      url.endsWith('/events')
     expect([...long].filter((url) => !allowed(url))).toEqual([])
   })
 

@@ -70,9 +70,6 @@ export async function startPassRig(add: Add, options: PassRigOptions = {}): Prom
     checkSession: async () => {},
   })
   // The connection of a refused upgrade can take no other request.
-  app.addHook('onResponse', async ({ raw }) => {
-    if (raw.headers.upgrade !== undefined && isCallPath(raw.url?.split('?')[0] ?? '')) raw.socket.destroySoon()
-  })
   await app.register(websocket)
   const running = createRoster<AbortController>()
   const addresses = { upstreamBaseUrl: config.upstreamBaseUrl, realtimeBaseUrl: simulator.url }

@@ -55,6 +55,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     CODEX_LB_DATA_DIR: dataDir,
     CODEX_LB_UPSTREAM_BASE_URL: simulator.baseUrl,
     CODEX_LB_AUTH_BASE_URL: simulator.authUrl,
+    CODEX_LB_REALTIME_BASE_URL: simulator.url,
     CODEX_LB_DRAIN_SECONDS: '2',
     ...options.env,
   }

@@ -34,6 +34,7 @@ describe('the configuration', () => {
       config: {
         host: '127.0.0.1',
         port: 2455,
+        realtimeBaseUrl: 'https://api.openai.com',
         dataDir: '/home/u/.codex-lb',
         databaseUrl: 'sqlite:/home/u/.codex-lb/codex-lb.db',
         encryptionKeyFile: '/home/u/.codex-lb/codex-lb.key',
@@ -70,6 +71,7 @@ describe('the configuration', () => {
     ['CODEX_LB_ENCRYPTION_KEY_FILE', '~/k', { encryptionKeyFile: '/home/u/k' }],
     ['CODEX_LB_UPSTREAM_BASE_URL', 'http://127.0.0.1:9/api//', { upstreamBaseUrl: 'http://127.0.0.1:9/api' }],
     ['CODEX_LB_AUTH_BASE_URL', 'https://AUTH.example/', { authBaseUrl: 'https://auth.example' }],
+    ['CODEX_LB_REALTIME_BASE_URL', 'https://RT.example/', { realtimeBaseUrl: 'https://rt.example' }],
     ['CODEX_LB_OAUTH_CALLBACK_PORT', '0', { oauthCallbackPort: 0 }],
     [
       'CODEX_LB_ALLOWED_HOSTS',

@@ -6,11 +6,6 @@ import type { Surface } from '../surfaces.ts'
 import { translatedExchange } from '../translated.ts'
 import { imageFormAsJson } from './images.ts'
 
-/** A surface that may take forms as well: `prepare` makes JSON of them, before anything is read from it. */
-type PreparedSurface = Surface & {
-  prepare?: (bytes: Buffer, contentType: string | undefined) => Promise<Buffer>
-}
-
 const prefixes = ['/v1/images', '/backend-api/codex/images']
 const actions: readonly { name: string; action: ImageAction }[] = [
   { name: 'generations', action: 'generate' },
@@ -18,9 +13,9 @@ const actions: readonly { name: string; action: ImageAction }[] = [
 ]
 
 /** Images, each made in a turn of its own by the upstream's image tool. */
-export const imageSurfaces: readonly PreparedSurface[] = prefixes.flatMap((prefix) =>
+export const imageSurfaces: readonly Surface[] = prefixes.flatMap((prefix) =>
   actions.map(
-    ({ name, action }): PreparedSurface => ({
+    ({ name, action }): Surface => ({
       path: `${prefix}/${name}`,
       ...(action === 'edit' ? { prepare: imageFormAsJson } : {}),
       speak(bytes, { nowMs, accounts }) {

@@ -7,7 +7,7 @@ import type { RealtimeDeps } from './realtime.ts'
 
 const connectMs = 8_000
 /** As the upstream's own clients accept. */
-export const maxFrameBytes = 16 * 1024 * 1024
+const maxFrameBytes = 16 * 1024 * 1024
 
 type Place = { id: string; live: boolean; query: string }
 

@@ -8,7 +8,7 @@ export const transcriptionModel = 'gpt-4o-transcribe'
 const aliases = ['whisper-1', 'gpt-4o-mini-transcribe']
 const models = [transcriptionModel, ...aliases]
 
-export type TranscriptionFormat = 'json' | 'text'
+type TranscriptionFormat = 'json' | 'text'
 
 /** What cannot be honoured, and what to do instead. */
 const refused: Record<string, string> = {
@@ -51,7 +51,7 @@ function formatOf(format: unknown = 'json'): TranscriptionFormat {
 }
 
 /** The upstream's answer in the form that was asked for. @throws AppError when it holds no text */
-export function answerAs(format: TranscriptionFormat, body: Buffer): Pick<Told, 'body'> | Told {
+export function answerAs(format: TranscriptionFormat, body: Buffer): Pick<Told, 'body'> & Partial<Told> {
   const text = textOf(body)
   if (text === null) throw new AppError('upstream_error', { message: 'The upstream gave no transcription.' })
   if (format === 'json') return { body }
