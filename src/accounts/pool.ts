@@ -2,15 +2,15 @@ import { LRUCache } from 'lru-cache'
 import { choose, type Decision, type RoutingAsk } from '../balancer/choose.ts'
 import { type Evidence, next } from '../balancer/health.ts'
 import type { Account, Preferences, StoredAccount } from '../domain/account.ts'
-import { weightedTokens } from '../domain/burn.ts'
+import { foldReading, nothingSpent, type Spending, settleSpending } from '../domain/figures.ts'
 import { hourMs, refusalReading, refusedWindow } from '../domain/quota.ts'
+import type { Reading } from '../domain/reading.ts'
 import type { TokenUsage } from '../domain/request.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
-import type { Reading } from '../upstream/readings.ts'
-import { createSampler, foldReading, isSameCredits, nothingSpent, type Spending } from './figures.ts'
+import { createSampler, isSameCredits } from './sampler.ts'
 import { createSaver } from './saver.ts'
 
 /** One request on an account, counted in. */
@@ -191,7 +191,7 @@ export function createPool(deps: PoolDeps): Pool {
           if (state === 'over') return
           const wasStarting = state === 'starting'
           state = 'over'
-          count(-1, wasStarting ? -1 : 0, (spending) => settled(spending, tokens, usage))
+          count(-1, wasStarting ? -1 : 0, (spending) => settleSpending(spending, tokens, usage))
           onRoom?.()
         },
       }
@@ -251,16 +251,6 @@ export function createPool(deps: PoolDeps): Pool {
       await sampler.flush()
     },
   }
-}
-
-/** The guess makes way for what the request really took; where that is unknown nothing is known to be spent. */
-function settled(spending: Spending, guessed: number, usage: TokenUsage | null): Spending {
-  const inFlightTokens = Math.max(0, spending.inFlightTokens - guessed)
-  if (usage === null) return { ...spending, inFlightTokens }
-  const took = weightedTokens(usage)
-  const sinceMove = { ...spending.sinceMove }
-  for (const kind of ['short', 'weekly', 'monthly'] as const) sinceMove[kind] = (sinceMove[kind] ?? 0) + took
-  return { inFlightTokens, settledTokens: spending.settledTokens + took, sinceMove }
 }
 
 /** The live health; with the stored sign-in where there are new tokens, which another process may have imported. */

@@ -1,7 +1,7 @@
 import type { Redemption } from '../domain/redemption.ts'
 import type { Clock } from '../lib/clock.ts'
-import { TransportError } from '../upstream/transport-error.ts'
 import { readRedeemed } from '../upstream/reset-credits.ts'
+import { TransportError } from '../upstream/transport-error.ts'
 import { errorOfBody } from '../upstream/upstream-error.ts'
 import type { AccountCalls } from './account-calls.ts'
 import { TokenError } from './tokens.ts'

@@ -2,20 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import { type Meter, meterKey } from '../domain/meter.ts'
 import { type Credits, dayMs, kindOfLength, minuteMs, type QuotaWindow, type ReadingSource } from '../domain/quota.ts'
+import type { Reading } from '../domain/reading.ts'
 import { looseNumber as number, looseText as text } from './fields.ts'
-
-/** Usage figures of one account from one source. `plan` is null where the source does not name it. */
-export type Reading = {
-  plan: string | null
-  windows: QuotaWindow[]
-  /** Limits of certain models. Null: the source says nothing about them. */
-  meters: Meter[] | null
-  credits: Credits | null
-  /** The upstream's word for the limit that is reached; null: none is. Undefined: the source says nothing about it. */
-  limitReached?: string | null
-  /** True when the source names every window and meter that there is. */
-  isComplete: boolean
-}
 
 const windowShape = z
   .object({

@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultSettings } from '../../src/domain/settings.ts'
 import { AppError } from '../../src/errors.ts'
+import { readAsk } from '../../src/proxy/ask.ts'
+import { messagesSurface } from '../../src/proxy/messages.ts'
 import { normalizeRequest } from '../../src/proxy/normalize.ts'
 import { checkTranscription, transcriptionModel } from '../../src/proxy/pass/transcription.ts'
 import { socketSurfaces } from '../../src/proxy/socket-surfaces.ts'
@@ -15,6 +18,7 @@ import { chatParameters, type Rule } from '../../src/translate/chat/parameters.t
 import { completionParameters } from '../../src/translate/completions/request.ts'
 import { editParameters, generationParameters } from '../../src/translate/images/parameters.ts'
 import type { Json } from '../../src/translate/json.ts'
+import { openSocket } from '../support/socket-client.ts'
 import { type Rig, startRig } from '../support/start.ts'
 
 // docs/compatibility.md says what the routes and the translators do, and nothing else.
@@ -74,6 +78,8 @@ function refusalOf(work: () => unknown): string | null {
     throw error
   }
 }
+
+const context = { requestId: 'req_1', nowMs: 0, settings: defaultSettings, accounts: [] }
 
 let rig: Rig
 const routes: { method: string; url: string }[] = []
@@ -156,6 +162,27 @@ describe('the page', () => {
     ]
     const clients = rows.filter(({ head }) => head === 'Client').map(({ cells }) => cells[0])
     for (const version of versions) expect(clients.join()).toContain(version)
+  })
+})
+
+describe('what the page says beside its tables', () => {
+  it('a WebSocket at /v1/responses keeps nothing, and makes nothing in the background', async () => {
+    const said = Buffer.from(JSON.stringify({ model: 'gpt-5.5', input: 'hi', store: true }))
+    const surface = socketSurfaces(() => '').find(({ path }) => path === '/v1/responses')
+    const spoken = surface?.speak(said, context)
+    expect(JSON.parse(String(spoken?.request)).store).toBe(false)
+    expect(spoken?.isStorable).toBeUndefined()
+    const socket = await openSocket(`${rig.url}/v1/responses`)
+    const [error] = await socket.turn({ model: 'gpt-5.5', input: 'hi', background: true })
+    expect(error).toMatchObject({ type: 'error', status: 400, error: { param: 'background' } })
+    await socket.close()
+  })
+
+  it('a silent stream of messages is kept alive by pings', () => {
+    const body = { model: 'claude-opus-4-8', max_tokens: 1, messages: [{ role: 'user', content: 'Hi' }] }
+    const { request, exchange } = messagesSurface.speak(Buffer.from(JSON.stringify(body)), context)
+    const { ask } = readAsk(request, {}, context.requestId)
+    expect(exchange(ask).keepAlive).toBe('event: ping\ndata: {"type":"ping"}\n\n')
   })
 })
 

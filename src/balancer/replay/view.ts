@@ -1,14 +1,6 @@
 import type { Account } from '../../domain/account.ts'
-import { learnBurn, weightedTokens } from '../../domain/burn.ts'
-import {
-  isNewWindow,
-  mergeReadings,
-  type QuotaWindow,
-  refusalReading,
-  refusedWindow,
-  type WindowKind,
-  windowKinds,
-} from '../../domain/quota.ts'
+import { foldReading, nothingSpent, type Spending, settleSpending } from '../../domain/figures.ts'
+import { type QuotaWindow, refusalReading, refusedWindow } from '../../domain/quota.ts'
 import type { TokenUsage } from '../../domain/request.ts'
 import { type Evidence, next } from '../health.ts'
 
@@ -25,13 +17,6 @@ export type View = {
   windowUsedUp(id: string, untilMs: number, nowMs: number): void
 }
 
-/** What an account has spent that its figures do not show; as the live pool counts it. */
-type Spending = {
-  inFlightTokens: number
-  settledTokens: number
-  sinceMove: Partial<Record<WindowKind, number>>
-}
-
 export function createView(given: readonly Account[]): View {
   const accounts = [...given]
   const places = new Map(accounts.map(({ id }, place) => [id, place]))
@@ -43,8 +28,7 @@ export function createView(given: readonly Account[]): View {
     const place = places.get(account.id)
     if (place !== undefined) accounts[place] = account
   }
-  const spendingOf = (id: string): Spending =>
-    spendings.get(id) ?? { inFlightTokens: 0, settledTokens: 0, sinceMove: {} }
+  const spendingOf = (id: string): Spending => spendings.get(id) ?? nothingSpent
   const putSpent = (account: Account, spending: Spending) => {
     spendings.set(account.id, spending)
     put({ ...account, unseenTokens: spending.inFlightTokens + spending.settledTokens })
@@ -55,20 +39,13 @@ export function createView(given: readonly Account[]): View {
     const health = next(account.health, evidence, nowMs)
     if (health !== account.health) put({ ...account, health })
   }
-  const read = (id: string, readings: readonly QuotaWindow[], isComplete: boolean, nowMs: number) => {
+  const read = (id: string, windows: readonly QuotaWindow[], isComplete: boolean, nowMs: number) => {
     const account = get(id)
-    if (account === null || readings.length === 0) return
-    const spending = spendingOf(id)
-    const windows = mergeReadings(account.windows, readings, nowMs, isComplete)
-    const burn = learnBurn(account.burn, account.windows, windows, spending.sinceMove)
-    const sinceMove = { ...spending.sinceMove }
-    for (const window of windows) {
-      const before = account.windows.find(({ kind }) => kind === window.kind)
-      if (before === undefined || before.usedPercent !== window.usedPercent || isNewWindow(before, window))
-        sinceMove[window.kind] = 0
-    }
-    putSpent({ ...account, windows, burn }, { ...spending, settledTokens: 0, sinceMove })
-    report(id, { kind: 'reading', windows, meter: null }, nowMs)
+    if (account === null || windows.length === 0) return
+    const reading = { plan: null, windows: [...windows], meters: null, credits: null, isComplete }
+    const { figures, spending } = foldReading(account, reading, spendingOf(id), nowMs)
+    putSpent({ ...account, ...figures }, spending)
+    report(id, { kind: 'reading', windows: figures.windows, meter: null }, nowMs)
   }
 
   return {
@@ -93,16 +70,9 @@ export function createView(given: readonly Account[]): View {
     release(id, guessedTokens, usage) {
       const account = get(id)
       if (account === null) return
-      const before = spendingOf(id)
-      const spending = { ...before, inFlightTokens: Math.max(0, before.inFlightTokens - guessedTokens) }
       // An answer that never began was still counted as starting.
       const starting = usage === null ? account.starting - 1 : account.starting
-      if (usage !== null) {
-        const took = weightedTokens(usage)
-        const sinceMove = { ...before.sinceMove }
-        for (const kind of windowKinds) sinceMove[kind] = (sinceMove[kind] ?? 0) + took
-        Object.assign(spending, { settledTokens: before.settledTokens + took, sinceMove })
-      }
+      const spending = settleSpending(spendingOf(id), guessedTokens, usage)
       putSpent({ ...account, inFlight: account.inFlight - 1, starting }, spending)
     },
     report,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { dayMs, hourMs } from '../../../src/domain/quota.ts'
-import { type Reading, readHeaders, readRateLimitsEvent, readUsage } from '../../../src/upstream/readings.ts'
+import type { Reading } from '../../../src/domain/reading.ts'
+import { readHeaders, readRateLimitsEvent, readUsage } from '../../../src/upstream/readings.ts'
 import { nowMs } from '../../support/accounts.ts'
 
 const epoch = (ms: number) => (nowMs + ms) / 1000

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { foldReading, isSameCredits, nothingSpent, type Spending } from '../../../src/accounts/figures.ts'
+import { isSameCredits } from '../../../src/accounts/sampler.ts'
+import { foldReading, nothingSpent, type Spending } from '../../../src/domain/figures.ts'
 import type { Meter } from '../../../src/domain/meter.ts'
 import { hourMs } from '../../../src/domain/quota.ts'
 import { aMeter, anAccount, aWindow, nowMs } from '../../support/accounts.ts'

@@ -1,11 +1,9 @@
-import type { Account } from '../domain/account.ts'
-import { learnBurn } from '../domain/burn.ts'
-import type { Meter } from '../domain/meter.ts'
-import { type Credits, isNewWindow, mergeReadings, type QuotaWindow, type WindowKind } from '../domain/quota.ts'
-import type { Clock } from '../lib/clock.ts'
-import { createWriteBehind } from '../lib/write-behind.ts'
-import type { Store, UsageSample } from '../store/store.ts'
-import type { Reading } from '../upstream/readings.ts'
+import type { Account } from './account.ts'
+import { learnBurn, weightedTokens } from './burn.ts'
+import type { Meter } from './meter.ts'
+import { isNewWindow, mergeReadings, type WindowKind, windowKinds } from './quota.ts'
+import type { Reading } from './reading.ts'
+import type { TokenUsage } from './request.ts'
 
 /** What an account has spent that its figures do not show. */
 export type Spending = {
@@ -59,49 +57,12 @@ function mergeMeters(known: readonly Meter[], { meters, isComplete }: Reading, n
   return isComplete ? merged : [...known.filter(({ key }) => !merged.some((one) => one.key === key)), ...merged]
 }
 
-/** Keeps figures for trends: those that are news, and now and then those that stay the same. */
-export type Sampler = {
-  /** True when there was news among the figures, or they were not kept for a while. */
-  sample(accountId: string, windows: readonly QuotaWindow[]): boolean
-  forget(accountId: string): void
-  flush(): Promise<void>
-}
-
-/** A figure that did not change is kept this often. */
-const sampleEveryMs = 5 * 60_000
-
-export function createSampler(store: Store, clock: Clock, onError: (error: unknown) => void): Sampler {
-  const last = new Map<string, Map<WindowKind, UsageSample>>()
-  const queue = createWriteBehind<UsageSample>({
-    ...{ clock, onError, everyMs: 1_000 },
-    write: (batch) => store.usage.add(batch),
-  })
-  return {
-    sample(accountId, windows) {
-      const ofAccount = last.get(accountId) ?? new Map<WindowKind, UsageSample>()
-      last.set(accountId, ofAccount)
-      let isNews = false
-      for (const { kind, usedPercent, resetAtMs, source, readAtMs } of windows) {
-        const row: UsageSample = { accountId, kind, atMs: readAtMs, usedPercent, resetAtMs, source }
-        const before = ofAccount.get(kind)
-        if (before && isSameFigure(before, row) && readAtMs - before.atMs < sampleEveryMs) continue
-        isNews = true
-        ofAccount.set(kind, row)
-        queue.push(row)
-      }
-      return isNews
-    },
-    forget: (accountId) => void last.delete(accountId),
-    flush: () => queue.flush(),
-  }
-}
-
-function isSameFigure(before: UsageSample, now: UsageSample): boolean {
-  const isAsHard = (before.source === 'refusal') === (now.source === 'refusal')
-  return before.usedPercent === now.usedPercent && isAsHard && !isNewWindow(before, now)
-}
-
-export function isSameCredits(before: Credits | null, now: Credits | null): boolean {
-  if (before === null || now === null) return before === now
-  return before.has === now.has && before.unlimited === now.unlimited && before.balance === now.balance
+/** The guess makes way for what the request really took; where that is unknown nothing is known to be spent. */
+export function settleSpending(spending: Spending, guessed: number, usage: TokenUsage | null): Spending {
+  const inFlightTokens = Math.max(0, spending.inFlightTokens - guessed)
+  if (usage === null) return { ...spending, inFlightTokens }
+  const took = weightedTokens(usage)
+  const sinceMove = { ...spending.sinceMove }
+  for (const kind of windowKinds) sinceMove[kind] = (sinceMove[kind] ?? 0) + took
+  return { inFlightTokens, settledTokens: spending.settledTokens + took, sinceMove }
 }
