@@ -71,6 +71,11 @@ const routing = createRoute({
   path: 'routing',
   component: lazyRouteComponent(() => import('./pages/settings-routing.tsx'), 'RoutingSettings'),
 })
+const clients = createRoute({
+  getParentRoute: () => settings,
+  path: 'clients',
+  component: lazyRouteComponent(() => import('./pages/settings-clients.tsx'), 'ClientSettings'),
+})
 const security = createRoute({
   getParentRoute: () => settings,
   path: 'security',
@@ -90,7 +95,7 @@ export const router = createRouter({
     account,
     requests.addChildren([request]),
     connect,
-    settings.addChildren([settingsStart, routing, security, appearance]),
+    settings.addChildren([settingsStart, routing, clients, security, appearance]),
   ]),
   defaultPreload: 'intent',
 })

@@ -8,6 +8,8 @@ import { messageOf } from '../translate/anthropic/message.ts'
 import { defaultModelMap, modelFor } from '../translate/anthropic/models.ts'
 import { messagesToResponses } from '../translate/anthropic/request.ts'
 import { createMessagesStream } from '../translate/anthropic/stream.ts'
+import { isObject } from '../translate/json.ts'
+import { parseObject } from './events.ts'
 import { type Failure, failureOfAppError } from './failure.ts'
 import { parseObjectBody } from './normalize.ts'
 import type { Surface } from './surfaces.ts'
@@ -68,9 +70,9 @@ export function countedTokens(bytes: Buffer): { input_tokens: number } {
 }
 
 /** The same error in the envelope and with the status that Anthropic's clients understand. */
-export function inAnthropicWords({ status, code, message, headers }: Failure, requestId: string): Failure {
-  const told = Number(headers['retry-after'])
-  const retry = retryHeaders(code, headers['retry-after'] === undefined || Number.isNaN(told) ? null : told)
+export function inAnthropicWords(failure: Failure, requestId: string): Failure {
+  const { status, code, message } = failure
+  const retry = retryHeaders(code, secondsToWait(failure))
   return {
     status: anthropicStatus(status, code),
     code,
@@ -78,4 +80,13 @@ export function inAnthropicWords({ status, code, message, headers }: Failure, re
     headers: { 'content-type': 'application/json; charset=utf-8', 'request-id': requestId, ...retry },
     body: JSON.stringify(anthropicError(status, code, message, requestId)),
   }
+}
+
+/** A spent pool tells its reset in the body, everything else the wait in a header. Null: nobody knows. */
+function secondsToWait({ headers, body }: Failure): number | null {
+  const told = Number(headers['retry-after'] ?? Number.NaN)
+  if (!Number.isNaN(told)) return told
+  const { error } = parseObject(String(body)) ?? {}
+  const inSeconds = isObject(error) ? error.resets_in_seconds : null
+  return typeof inSeconds === 'number' ? inSeconds : null
 }

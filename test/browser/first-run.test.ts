@@ -51,10 +51,15 @@ describeInBrowser('the first run', (visit) => {
       await page.getByText(`Copied: Configuration for ${client}`).waitFor()
       return page.evaluate<string>('navigator.clipboard.readText()')
     }
-    expect(await copied('Codex CLI')).toContain(`base_url = "${rig.url}/backend-api/codex"`)
+    const codex = await copied('Codex CLI')
+    expect(codex).toContain(`base_url = "${rig.url}/backend-api/codex"`)
+    expect(codex).toContain('supports_websockets = true')
+    expect(await copied('Claude Code')).toContain(`ANTHROPIC_BASE_URL=${rig.url}\nexport ANTHROPIC_AUTH_TOKEN=any\n`)
+    await page.getByText('The Anthropic SDKs come here by the same address.').waitFor()
     expect(await copied('Python')).toContain(`base_url="${rig.url}/v1"`)
     expect(await copied('JavaScript')).toContain(`baseURL: '${rig.url}/v1'`)
     expect(await copied('curl')).toContain(`curl ${rig.url}/v1/responses`)
+    await page.getByText('Chat Completions, images and transcriptions are served here, too.').waitFor()
   })
 
   it('turns the light on when the first request comes, and says who answered', async () => {

@@ -28,6 +28,7 @@ describeInBrowser('every page of the demo', (visit) => {
       ['request', `/requests/${items[0].id}`, 'What happened'],
       ['connect', '/connect', 'Configure'],
       ['settings-routing', '/settings/routing', 'Strategy'],
+      ['settings-clients', '/settings/clients', 'Connections'],
       ['settings-security', '/settings/security', 'Password'],
       ['settings-appearance', '/settings/appearance', 'Theme'],
       ['missing', '/nothing-here', 'There is no such page.'],

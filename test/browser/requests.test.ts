@@ -2,8 +2,9 @@ import type { Page } from 'playwright-core'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { describeInBrowser, flawsOf, picture } from '../support/browser.ts'
 import { turnBody } from '../support/simulator-client.ts'
+import { openSocket } from '../support/socket-client.ts'
 import type { Rig } from '../support/start.ts'
-import { a, ask, b, startPool } from '../support/turns.ts'
+import { a, ask, b, post, startPool } from '../support/turns.ts'
 
 describeInBrowser('requests', (visit) => {
   let rig: Rig
@@ -97,6 +98,36 @@ describeInBrowser('requests', (visit) => {
     expect(await ranked.first().textContent()).toMatch(/has room.*5-hour quota 40 % used/)
     expect(await flawsOf(page)).toEqual([])
     await picture(page, 'request-move')
+  })
+
+  it('of every protocol show where they came in, and by which transport', async () => {
+    const socket = await openSocket(`${rig.url}/backend-api/codex/responses`)
+    expect((await socket.turn(turnBody('hello'))).at(-1)?.type).toBe('response.completed')
+    await socket.close()
+    const messages = [{ role: 'user', content: 'hello' }]
+    const asked: [path: string, body: object, transport: string][] = [
+      ['/v1/messages', { model: 'claude-sonnet-5', max_tokens: 100, messages }, 'HTTP, in one piece'],
+      ['/v1/chat/completions', { model: 'gpt-5.5', stream: true, messages }, 'HTTP, as a stream'],
+      ['/v1/images/generations', { prompt: 'a cat' }, 'HTTP, in one piece'],
+      ['/backend-api/codex/memories/trace_summarize', {}, 'HTTP, in one piece'],
+    ]
+    for (const [path, body] of asked) expect((await post(rig, body, { path })).status, path).toBe(200)
+    const page = await visit(`${rig.url}/requests`)
+    await rowCount(page, 5)
+    // What has no model is known by its route.
+    const nameless = rows(page).first().getByText('/backend-api/codex/memories/trace_summarize')
+    expect(await nameless.getAttribute('title')).toBe(await nameless.textContent())
+    await picture(page, 'requests-protocols')
+    const detail = page.getByRole('dialog', { name: 'Request' })
+    const story = [['/backend-api/codex/responses', 'WebSocket'], ...asked.map(([path, , how]) => [path, how])]
+    for (const [index, [route, transport]] of story.toReversed().entries()) {
+      await rows(page).nth(index).getByRole('link').click()
+      await detail.getByText(`Received at ${route}`, { exact: true }).waitFor()
+      expect(await figure(page, 'Transport').textContent(), route).toBe(transport)
+      if (index === 0 || index === 4) await picture(page, `request-protocol-${index}`)
+      await detail.getByRole('button', { name: 'Close' }).click()
+    }
+    expect(await flawsOf(page)).toEqual([])
   })
 
   it('of earlier releases show what they kept', async () => {

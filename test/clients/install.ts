@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { claudeProgram } from './claude-code.ts'
-import { openCodeProgram } from './opencode.ts'
+import { canRunOpenCode } from './opencode.ts'
 
 const here = import.meta.dirname
 
@@ -15,9 +15,10 @@ export default function installClients(): void {
 }
 
 function areInstalled(): boolean {
-  const wanted: Record<string, string> = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).dependencies
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'))
+  const wanted: Record<string, string> = { ...dependencies, ...(canRunOpenCode ? optionalDependencies : {}) }
   const isThere = ([name, version]: [string, string]) => installedVersion(name) === version
-  return Object.entries(wanted).every(isThere) && [claudeProgram, openCodeProgram].every((path) => existsSync(path))
+  return Object.entries(wanted).every(isThere) && existsSync(claudeProgram)
 }
 
 function installedVersion(name: string): string | null {

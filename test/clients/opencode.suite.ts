@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { answersIn, createOpenCode, toolOutputsIn } from './opencode.ts'
+import { answersIn, canRunOpenCode, createOpenCode, toolOutputsIn } from './opencode.ts'
 import type { Run } from './program.ts'
 import { setStage } from './stage.ts'
 
-describe('OpenCode', () => {
+describe.runIf(canRunOpenCode)('OpenCode (on Linux x64 only)', () => {
   async function start(provider = '@ai-sdk/openai') {
     const stage = await setStage()
     return { ...stage, openCode: await createOpenCode(stage, provider) }

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { makeHome, type Run, run } from './program.ts'
 import type { Stage } from './stage.ts'
 
-const packages = join(import.meta.dirname, 'node_modules')
+const folder = join(import.meta.dirname, 'node_modules', 'opencode-linux-x64')
 
-/** The native program, out of the package for this kind of machine. */
-export const openCodeProgram = join(packages, `opencode-${process.platform}-${process.arch}`, 'bin', 'opencode')
+/** The native program, out of the one package that has it: a lock file of OpenCode's own would need all platforms. */
+const openCodeProgram = join(folder, 'bin', 'opencode')
+export const canRunOpenCode = process.platform === 'linux' && process.arch === 'x64'
 
 /** An OpenCode of its own: own home, own configuration, own working directory. */
 export type OpenCode = {
@@ -49,11 +50,14 @@ function configFor(url: string, provider: string) {
   }
 }
 
-/** OpenCode fetches a package for plugins into its folder, where none is noted down as installed. */
-async function fakePlugin(folder: string): Promise<void> {
-  const { version } = JSON.parse(await readFile(join(packages, 'opencode-ai', 'package.json'), 'utf8'))
+/** OpenCode fetches a package for plugins into the folder of its configuration, where none is noted down as installed. */
+async function fakePlugin(configFolder: string): Promise<void> {
+  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
   const noted = { dependencies: { '@opencode-ai/plugin': version } }
-  await mkdir(join(folder, 'node_modules'), { recursive: true })
-  await writeFile(join(folder, 'package.json'), JSON.stringify(noted))
-  await writeFile(join(folder, 'package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages: { '': noted } }))
+  await mkdir(join(configFolder, 'node_modules'), { recursive: true })
+  await writeFile(join(configFolder, 'package.json'), JSON.stringify(noted))
+  await writeFile(
+    join(configFolder, 'package-lock.json'),
+    JSON.stringify({ lockfileVersion: 3, packages: { '': noted } }),
+  )
 }

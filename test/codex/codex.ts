@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -10,6 +10,9 @@ type ClientVersion = (typeof clientVersions)[number]
 export function packageFolder(version: ClientVersion): string {
   return join(import.meta.dirname, 'node_modules', `codex-${version}`)
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: a test looks into what Codex writes as a reader without types would.
+type Json = any
 
 type CodexItem = {
   type: string
@@ -35,6 +38,8 @@ export type Codex = {
   resume(prompt: string): Promise<CodexRun>
   /** `codex app-server`, which speaks JSON-RPC on its standard streams. Whoever starts it ends it. */
   appServer(): ChildProcessWithoutNullStreams
+  /** What Codex has written down of all its threads: the payloads of its rollout files. */
+  rollout(): Promise<Json[]>
   remove(): Promise<void>
 }
 
@@ -78,6 +83,13 @@ export async function createCodex({ version, config, login, outsideUrl }: CodexO
     turn: (prompt) => exec(...flags, prompt),
     resume: (prompt) => exec('resume', '--last', ...flags, prompt),
     appServer: () => spawn(process.execPath, [program, 'app-server'], { cwd: folder, env, stdio: 'pipe' }),
+    async rollout() {
+      const lines: string[] = []
+      for await (const path of glob(join(codexHome, 'sessions/**/*.jsonl'))) {
+        lines.push(...(await readFile(path, 'utf8')).split('\n').filter((line) => line !== ''))
+      }
+      return lines.map((line) => JSON.parse(line).payload)
+    },
     remove: () => rm(root, { recursive: true, force: true, maxRetries: 5 }),
   }
 }

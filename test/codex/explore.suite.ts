@@ -5,9 +5,9 @@ import { answersIn, clientVersions, troubleIn } from './codex.ts'
 import { poolEmails } from './product.ts'
 import { shellTurn, useStage } from './stage.ts'
 
-export const sockets = { provider: 'supports_websockets = true\n' }
+export const sockets: any = { provider: 'supports_websockets = true\n' }
 describe.each(clientVersions)('%s', (version) => {
-  const stage = useStage(version)
+  const stage = useStage(version, { rateLimitFrames: true })
   beforeEach(({ task }) => console.log('\n=====', version, task.name))
   const dump = async (run: any) => {
     const t0 = stage.tap().seen[0]?.atMs ?? 0
@@ -39,26 +39,35 @@ describe.each(clientVersions)('%s', (version) => {
     await dump(await running)
   }
   const sim = () => stage.product().simulator
-  it('limit at the turn', async () => { all({ kind: 'usage_limit' }); await plain() }) // each once
-  it('limit at prewarm of one', async () => { for (const e of poolEmails.slice(0, 2)) sim().script(e, { kind: 'usage_limit', path: 'prewarm', times: 'always' }, { kind: 'usage_limit', times: 'always' }); await plain() })
-  it('limit at handshake of two', async () => { for (const e of poolEmails.slice(0, 2)) sim().script(e, { kind: 'usage_limit', path: 'handshake', times: 'always' }); await plain() })
-  it('limit gap', async () => gap((email) => sim().script(email, { kind: 'usage_limit', times: 'always' })))
-  it('close gap', async () => gap(() => sim().closeWebSockets()))
-  it('close 1000 gap', async () => gap(() => sim().closeWebSockets({ code: 1000 })))
-  it('cut gap', async () => gap((email) => sim().script(email, { kind: 'cut_before_output' })))
-  it('reset gap', async () => gap((email) => sim().script(email, { kind: 'reset' })))
-  it('cut first', async () => { all({ kind: 'cut_before_output' }); await plain() })
-  it('cut first always one', async () => { sim().script(poolEmails[0]!, { kind: 'cut_before_output', times: 'always' }); sim().script(poolEmails[1]!, { kind: 'cut_before_output', times: 'always' }); await plain() })
-  it('cut after output', async () => { all({ kind: 'cut_after_output' }); await plain() })
-  it('close after turn', async () => gap(() => {}))
-  it('401 prewarm', async () => { all({ kind: 'unauthorized', path: 'prewarm' }); await plain() })
-  it('401 turn', async () => { all({ kind: 'unauthorized' }); await plain() })
-  it('401 handshake', async () => { all({ kind: 'unauthorized', path: 'handshake' }); await plain() })
-  it('pool out', async () => { all({ kind: 'usage_limit', times: 'always' }); const c = await plain(); await dump(await c.turn('FAKE_TEXT: again')) })
-  it('pool out prewarm', async () => { all({ kind: 'usage_limit', times: 'always', path: 'prewarm' }); all({ kind: 'usage_limit', times: 'always' }); await plain() })
-  it('upstream refuses', async () => { sim().setWebSockets(false); const c = await plain(); await dump(await c.turn('FAKE_TEXT: again')) })
-  it('restart gap', async () => gap(async () => { await stage.product().restart(); stage.tap().pointAt(stage.product().url) }))
-  it('500 always', async () => { all({ kind: 'status', status: 500, times: 'always' }); await plain() })
-  it('503 overloaded always', async () => { all({ kind: 'overloaded', times: 'always' }); await plain() })
-  it('400', async () => { all({ kind: 'context_length', times: 'always' }); await plain() })
+
+  const talk = async (change = {}) => {
+    const codex = await stage.codexWith({ ...sockets, ...change })
+    const server = await stage.appServer(codex)
+    const { thread } = await server.result('thread/start', { cwd: codex.folder })
+    const say = async (text: string) => {
+      const { turn } = await server.result('turn/start', { threadId: thread.id, input: [{ type: 'text', text }] })
+      const done = await server.hears('turn/completed', (p) => p.turn.id === turn.id)
+      console.log('DONE', JSON.stringify(done).slice(0, 600))
+    }
+    return { codex, server, say, thread }
+  }
+  const none = { answers: [], events: [], exitCode: 0, output: '' }
+
+  const short = 'supports_websockets = true\nstream_idle_timeout_ms = 5000\n'
+  it('v1 tool', async () => { const codex = await stage.codexWith({ ...sockets, path: '/v1' }); await dump(await codex.turn(shellTurn)) })
+  it('v1 cut after', async () => { all({ kind: 'cut_after_output' }); await plain({ provider: short, path: '/v1' }) })
+  it('v1 cut before', async () => { all({ kind: 'cut_before_output' }); await plain({ provider: short, path: '/v1' }) })
+  it('v1 error_event bad', async () => { all({ kind: 'error_event', code: 'invalid_value' }); await plain({ provider: short, path: '/v1' }) })
+  it('v1 400', async () => { all({ kind: 'context_length' }); await plain({ provider: short, path: '/v1' }) })
+  it('v1 limit gap', async () => { sockets.path = '/v1'; await gap((email) => sim().script(email, { kind: 'usage_limit', times: 'always' })); sockets.path = undefined })
+  it('conn limit', async () => gap((email) => sim().script(email, { kind: 'status', status: 400, code: 'websocket_connection_limit_reached', message: 'limit reached (60 minutes)' })))
+  it('interrupt', async () => { const { say, server, thread } = await talk(); all({ kind: 'stall_after_output' });
+     const { turn } = await server.result('turn/start', { threadId: thread.id, input: [{ type: 'text', text: 'FAKE_EVENTS: 10' }] })
+     await server.hears('item/agentMessage/delta'); const t = Date.now(); await server.result('turn/interrupt', { threadId: thread.id, turnId: turn.id })
+     console.log('interrupted', Date.now() - t)
+     await say('FAKE_TEXT: two'); await dump(none) })
+  it('failed_after_output', async () => { all({ kind: 'failed_after_output' }); await plain({ provider: short }) })
+  it('incomplete', async () => { all({ kind: 'incomplete' }); await plain({ provider: short }) })
+  it('end_after', async () => { all({ kind: 'end_after_output' }); await plain({ provider: short }) })
+  it('login', async () => { const codex = await stage.codexWith({ ...sockets, name: 'OpenAI', provider: 'requires_openai_auth = true\nsupports_websockets = true\n', chatgptUrl: sim().baseUrl }, sim().authJson('visitor@example.com')); await dump(await codex.turn(shellTurn)) })
 })

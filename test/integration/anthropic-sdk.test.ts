@@ -126,6 +126,14 @@ describe('an error', () => {
     const failure = await failureOf(client.messages.create(ask('hi')))
     expect(failure).toBeInstanceOf(RateLimitError)
     expect((failure as APIError).headers?.get('x-should-retry')).toBe('false')
+    expect((failure as APIError).headers?.get('retry-after')).toBe('7200')
+  })
+
+  it('of a pool that is back within a minute is waited for', async () => {
+    for (const email of [a, b, c]) rig.simulator.script(email, { kind: 'usage_limit', resetsInSeconds: 40 })
+    const failure = await failureOf(client.messages.create(ask('hi')))
+    expect((failure as APIError).headers?.get('x-should-retry')).toBeNull()
+    expect((failure as APIError).headers?.get('retry-after')).toBe('40')
   })
 
   it('after the first output ends the stream', async () => {

@@ -89,6 +89,6 @@ export const enRouting = {
   'settings.addPlan': 'Add a plan',
   'settings.removePlan': 'Remove plan {plan}',
   'settings.newPlan': 'new',
-  'settings.planTwice': 'this plan is named twice.',
+  'settings.planTwice': 'this plan comes again below, and that row counts.',
   'settings.planMissing': 'give the plan a name.',
 } as const

@@ -25,7 +25,8 @@ export const enSetup = {
 
   'welcome.name': 'Welcome',
   'welcome.title': 'Three steps to the first answer.',
-  'welcome.lead': 'Your ChatGPT accounts behind one address, for Codex and the OpenAI SDKs.',
+  'welcome.lead':
+    'Your ChatGPT accounts behind one address, for Codex, Claude Code and the SDKs of OpenAI and Anthropic.',
   'welcome.done': 'Go to overview',
   'welcome.add': '1. Add your accounts',
   'welcome.have': { one: '{count} account is here.', other: '{count} accounts are here.' },
@@ -39,18 +40,24 @@ export const enSetup = {
   'welcome.demoWhere': 'In the folder of codex-lb, in place of npm start',
 
   'connect.title': 'Connect a client',
-  'connect.lead': 'Everything that speaks to the OpenAI API or is Codex can come here.',
+  'connect.lead': 'Codex, Claude Code, and whatever speaks the OpenAI or the Anthropic API can come here.',
   'connect.configure': 'Configure',
   'connect.worked': 'Did it work?',
   'connect.client': 'Client',
   'connect.snippet': 'Configuration for {client}',
   'connect.codexNote': 'The first two lines go above any table. Any provider name does, except exactly “OpenAI”.',
-  'connect.sdkNote': 'This machine needs no key: any text will do.',
+  'connect.claudeNote':
+    'Models of the pool answer to Claude’s names. The Anthropic SDKs come here by the same address. This machine needs no key: any text will do.',
+  'connect.claudeModels': 'Choose which',
+  'connect.sdkNote':
+    'Chat Completions, images and transcriptions are served here, too. This machine needs no key: any text will do.',
   'client.codex': 'Codex CLI',
+  'client.claude': 'Claude Code',
   'client.python': 'Python',
   'client.javascript': 'JavaScript',
   'client.curl': 'curl',
   'client.codex.where': '~/.codex/config.toml',
+  'client.claude.where': 'In a terminal',
   'client.python.where': 'OpenAI SDK for Python',
   'client.javascript.where': 'OpenAI SDK for JavaScript',
   'client.curl.where': 'In a terminal',
@@ -67,6 +74,7 @@ export const enSetup = {
 
   'settings.sections': 'Sections',
   'settings.routing': 'Routing',
+  'settings.clients': 'Clients',
   'settings.security': 'Security',
   'settings.appearance': 'Appearance',
   'settings.saved': 'Saved',

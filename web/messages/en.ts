@@ -1,4 +1,5 @@
 import { enAccount } from './en-account.ts'
+import { enClients } from './en-clients.ts'
 import { enForecast } from './en-forecast.ts'
 import { enRequest } from './en-request.ts'
 import { enRouting } from './en-routing.ts'
@@ -231,11 +232,13 @@ export const en = {
   'fact.model': 'Model',
   'fact.tokens': 'Tokens',
   'fact.cost': 'Cost at list price',
+  'fact.transport': 'Transport',
   'fact.client': 'Client',
   'fact.thread': 'Thread',
   'fact.response': 'Response',
   'fact.request': 'Request id',
   ...enAccount,
+  ...enClients,
   ...enForecast,
   ...enRequest,
   ...enRouting,

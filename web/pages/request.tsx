@@ -113,6 +113,7 @@ function Facts({ request }: { request: RequestView }) {
         t('tokens.full', { input: whole(usage.input), cached: whole(usage.cached), output: whole(usage.output) }),
     ],
     [t('fact.cost'), costUsd === null ? null : t('figure.about', { money: money(costUsd) })],
+    [t('fact.transport'), t(`transport.${request.transport}`)],
     [t('fact.client'), request.client],
     [t('fact.thread'), request.threadId ?? request.sessionId],
     [t('fact.response'), request.responseId],

@@ -1,12 +1,21 @@
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
-import { t } from '../messages/index.ts'
+import { type Key, t } from '../messages/index.ts'
 import { queries } from '../queries.ts'
 import { Copyable, Segments } from '../ui/controls.tsx'
 import { type Client, clients, snippetFor } from './snippets.ts'
 
 /** A model that stands in the snippet while the pool has not told its own. */
 const usualModel = 'gpt-5.5'
+
+const notes: Record<Client, Key> = {
+  codex: 'connect.codexNote',
+  claude: 'connect.claudeNote',
+  python: 'connect.sdkNote',
+  javascript: 'connect.sdkNote',
+  curl: 'connect.sdkNote',
+}
 
 /** What to put into a client, with this page's own address in it. */
 export function ConnectClient() {
@@ -28,7 +37,9 @@ export function ConnectClient() {
         where={t(`client.${client}.where`)}
         text={snippetFor(client, window.location.origin, model)}
       />
-      <p className="small">{t(client === 'codex' ? 'connect.codexNote' : 'connect.sdkNote')}</p>
+      <p className="small">
+        {t(notes[client])} {client === 'claude' && <Link to="/settings/clients">{t('connect.claudeModels')}</Link>}
+      </p>
     </div>
   )
 }

@@ -35,12 +35,12 @@ export function FirstLight() {
   )
 }
 
-function phaseText({ phase, model, record }: LiveRequest, account: string): string {
+function phaseText({ phase, model, route, record }: LiveRequest, account: string): string {
   if (phase === 'ended' && record !== null) {
     if (record.status === 'success') return t('light.answered', { account, time: latency(record.totalMs) })
     if (record.status === 'cancelled') return t('light.cancelled')
     return t('light.failed', { message: record.errorMessage ?? record.errorCode ?? String(record.httpStatus) })
   }
-  if (phase === 'admitted' || phase === 'ended') return t('light.admitted', { model: model ?? '' })
+  if (phase === 'admitted' || phase === 'ended') return t('light.admitted', { model: model ?? route })
   return t(phase === 'chosen' ? 'light.chosen' : 'light.streaming', { account })
 }

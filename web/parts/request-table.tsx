@@ -60,7 +60,8 @@ function columnsOf(nowMs: number, nameOf: (id: string | null) => string): (Colum
       name: t('column.model'),
       cell: ({ live, record }) => (
         <>
-          {(live ?? record).model ?? '–'} {record?.effort && <span className="small">{record.effort}</span>}
+          {(live ?? record).model ?? <Route route={(live ?? record).route} />}{' '}
+          {record?.effort && <span className="small">{record.effort}</span>}
         </>
       ),
     },
@@ -93,6 +94,15 @@ function columnsOf(nowMs: number, nameOf: (id: string | null) => string): (Colum
     },
     { name: t('column.status'), cell: ({ live, record }) => (live ? <Phase live={live} /> : <Outcome {...record} />) },
   ]
+}
+
+/** Stands for what has no model. */
+function Route({ route }: { route: string }) {
+  return (
+    <span className="small route" title={route}>
+      {route}
+    </span>
+  )
 }
 
 function Time({ at, nowMs }: { at: string; nowMs: number }) {

@@ -1,4 +1,4 @@
-export const clients = ['codex', 'python', 'javascript', 'curl'] as const
+export const clients = ['codex', 'claude', 'python', 'javascript', 'curl'] as const
 export type Client = (typeof clients)[number]
 
 /** What a client needs to come here: complete, with this server's own address and a model that the pool has. */
@@ -12,7 +12,11 @@ model = "${model}"
 name = "codex-lb"
 base_url = "${origin}/backend-api/codex"
 wire_api = "responses"
-supports_websockets = false`
+supports_websockets = true`
+    case 'claude':
+      return `export ANTHROPIC_BASE_URL=${origin}
+export ANTHROPIC_AUTH_TOKEN=any
+claude`
     case 'python':
       return `from openai import OpenAI
 

@@ -56,6 +56,30 @@ export function Choices<T extends string>({ label, value, options, onChange }: C
   )
 }
 
+type SwitchProps = { label: string; what: string; isOn: boolean; onChange: (isOn: boolean) => void }
+
+/** On or off, with a sentence that says what that means. */
+export function Switch({ label, what, isOn, onChange }: SwitchProps) {
+  const id = useId()
+  return (
+    <div className="switch">
+      <input
+        type="checkbox"
+        // biome-ignore lint/a11y/useAriaPropsForRole: a checkbox says by itself whether it is checked.
+        role="switch"
+        id={id}
+        aria-describedby={`${id}-what`}
+        checked={isOn}
+        onChange={(event) => onChange(event.target.checked)}
+      />
+      <label htmlFor={id}>{label}</label>
+      <p className="small" id={`${id}-what`}>
+        {what}
+      </p>
+    </div>
+  )
+}
+
 type SelectProps = {
   label: string
   value: string

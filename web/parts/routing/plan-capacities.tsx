@@ -1,11 +1,13 @@
-import { useId, useState } from 'react'
+import { useId } from 'react'
 import type { SettingsView } from '../../../src/contract/settings.ts'
 import { t } from '../../messages/index.ts'
 import type { FormProblem } from '../../ui/field.tsx'
+import { type RowOf, useRows } from '../../ui/rows.ts'
 import { planName } from '../standing.ts'
 
 type Capacities = SettingsView['planCapacities']
-type Row = { id: number; plan: string } & Capacities[string]
+type Cells = { plan: string } & Capacities[string]
+type Row = RowOf<Cells>
 
 const kinds = ['short', 'weekly', 'monthly'] as const
 const none = { short: null, weekly: null, monthly: null }
@@ -21,16 +23,11 @@ type Props = {
 /** Sizes of plans in credits, a row per plan. A cell that is empty says that the plan has no such window. */
 export function PlanCapacities({ saved, plans, error, onChange }: Props) {
   const listId = useId()
-  const [rows, setRows] = useState<Row[]>(() =>
-    Object.entries(saved).map(([plan, sizes], id) => ({ id, plan, ...sizes })),
+  const { rows, add, edit, remove } = useRows<Cells>(
+    () => Object.entries(saved).map(([plan, sizes]) => ({ plan, ...sizes })),
+    (next) =>
+      onChange(Object.fromEntries(next.map(({ plan, short, weekly, monthly }) => [plan, { short, weekly, monthly }]))),
   )
-  const change = (next: Row[]) => {
-    setRows(next)
-    onChange(Object.fromEntries(next.map(({ plan, short, weekly, monthly }) => [plan, { short, weekly, monthly }])))
-  }
-  const edit = (id: number, changed: Partial<Row>) =>
-    change(rows.map((row) => (row.id === id ? { ...row, ...changed } : row)))
-  const add = () => change([...rows, { id: Math.max(-1, ...rows.map(({ id }) => id)) + 1, plan: '', ...none }])
   return (
     <div className="stack">
       {rows.length > 0 && (
@@ -54,7 +51,7 @@ export function PlanCapacities({ saved, plans, error, onChange }: Props) {
                 listId={listId}
                 fault={faultOfRow(row, rows, error)}
                 onEdit={(changed) => edit(row.id, changed)}
-                onRemove={() => change(rows.filter(({ id }) => id !== row.id))}
+                onRemove={() => remove(row.id)}
               />
             ))}
           </tbody>
@@ -67,7 +64,7 @@ export function PlanCapacities({ saved, plans, error, onChange }: Props) {
         ))}
       </datalist>
       <div>
-        <button type="button" onClick={add}>
+        <button type="button" onClick={() => add({ plan: '', ...none })}>
           {t('settings.addPlan')}
         </button>
       </div>
@@ -79,7 +76,7 @@ type Fault = { path: string; message: string }
 
 /** What was said of a row: the name of the cell (`plan` for its name), and what is wrong. */
 function faultOfRow({ plan, id }: Row, rows: readonly Row[], error: FormProblem | null): Fault | null {
-  if (rows.some((other) => other.plan === plan && other.id < id)) {
+  if (plan !== '' && rows.some((other) => other.plan === plan && other.id > id)) {
     return { path: 'plan', message: t('settings.planTwice') }
   }
   const start = `planCapacities.${plan}`

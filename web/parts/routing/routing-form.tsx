@@ -1,17 +1,13 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useEffect, useRef, useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
 import type { SettingsView } from '../../../src/contract/settings.ts'
-import { api } from '../../api.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
 import { Choices, Segments } from '../../ui/controls.tsx'
-import { useDraft } from '../../ui/draft.ts'
 import type { FormProblem } from '../../ui/field.tsx'
 import { Section } from '../../ui/page.tsx'
-import { SaveBar } from '../../ui/save-bar.tsx'
 import { TagsField } from '../../ui/tags-field.tsx'
-import { toast } from '../../ui/toast.tsx'
-import { NumberSetting, type RoutingDraft } from './number-setting.tsx'
+import { NumberSetting, type SettingsDraft } from '../settings/number-setting.tsx'
+import { SettingsForm, useSettingsEdit } from '../settings/settings-form.tsx'
 import { PlanCapacities } from './plan-capacities.tsx'
 import { hasTiers } from './strategies.ts'
 import { StrategyChoice } from './strategy-choice.tsx'
@@ -22,34 +18,11 @@ const earlier: readonly SettingsView['preferEarlierReset'][] = ['off', 'short', 
 
 /** All settings of routing in one form: only what was changed is sent. */
 export function RoutingForm({ settings }: { settings: SettingsView }) {
-  const client = useQueryClient()
-  const draft = useDraft(settings)
-  const form = useRef<HTMLFormElement>(null)
-  const [discards, setDiscards] = useState(0)
-  const save = useMutation({
-    mutationFn: api.changeSettings,
-    onSuccess(saved) {
-      client.setQueryData(queries.settings().queryKey, saved)
-      draft.discard()
-      toast(t('settings.saved'))
-    },
-  })
-  const { error } = save
-  useEffect(() => {
-    if (error !== null) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
-  }, [error])
-  const send = (event: FormEvent) => {
-    event.preventDefault()
-    save.mutate(draft.changes)
-  }
-  const discard = () => {
-    draft.discard()
-    save.reset()
-    setDiscards(discards + 1)
-  }
+  const edit = useSettingsEdit(settings)
+  const { draft, error } = edit
   return (
     <div className="sections">
-      <form ref={form} className="sections" aria-label={t('settings.routing')} noValidate onSubmit={send}>
+      <SettingsForm label={t('settings.routing')} edit={edit}>
         <Section title={t('settings.strategyTitle')}>
           <div className="panel">
             <StrategyChoice draft={draft} error={error} />
@@ -83,15 +56,14 @@ export function RoutingForm({ settings }: { settings: SettingsView }) {
             />
           </div>
         </Section>
-        <Capacities key={`${discards} ${JSON.stringify(settings.planCapacities)}`} draft={draft} error={error} />
-        <SaveBar isSticky draft={{ ...draft, discard }} error={error} isBusy={save.isPending} />
-      </form>
+        <Capacities key={`${edit.discards} ${JSON.stringify(settings.planCapacities)}`} draft={draft} error={error} />
+      </SettingsForm>
       <WhatIf changes={draft.changes} />
     </div>
   )
 }
 
-type PartProps = { draft: RoutingDraft; error: FormProblem | null }
+type PartProps = { draft: SettingsDraft; error: FormProblem | null }
 
 function Across({ draft, error }: PartProps) {
   const accounts = useQuery(queries.accounts())

@@ -4,11 +4,11 @@ import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
 import { Choices, Select } from '../../ui/controls.tsx'
 import { type FormProblem, faultOf } from '../../ui/field.tsx'
+import { NumberSetting, type SettingsDraft } from '../settings/number-setting.tsx'
 import { DrainOrder } from './drain-order.tsx'
-import { NumberSetting, type RoutingDraft } from './number-setting.tsx'
 import { strategies } from './strategies.ts'
 
-type Props = { draft: RoutingDraft; error: FormProblem | null }
+type Props = { draft: SettingsDraft; error: FormProblem | null }
 
 /** All strategies; what can be set of the chosen one stands below it. */
 export function StrategyChoice({ draft, error }: Props) {

@@ -3,7 +3,7 @@ import { type Key, t } from '../../messages/index.ts'
 import type { Draft } from '../../ui/draft.ts'
 import { Field, type FormProblem } from '../../ui/field.tsx'
 
-export type RoutingDraft = Draft<SettingsView>
+export type SettingsDraft = Draft<SettingsView>
 
 /** Names of the settings that are numbers. */
 type NumberName = { [K in keyof SettingsView]: SettingsView[K] extends number ? K : never }[keyof SettingsView]
@@ -19,6 +19,7 @@ const texts = {
   maxTurnStarts: ['settings.maxTurnStarts', 'settings.maxTurnStartsHint'],
   waitSeconds: ['settings.waitSeconds', 'settings.waitSecondsHint'],
   maxWaiting: ['settings.maxWaiting', 'settings.maxWaitingHint'],
+  keepResponseDays: ['settings.keepDays', 'settings.keepDaysHint'],
 } as const satisfies Record<NumberName, readonly [label: Key, hint: Key]>
 
 type Props = {
@@ -26,7 +27,7 @@ type Props = {
   min?: number
   max?: number
   step?: number | 'any'
-  draft: RoutingDraft
+  draft: SettingsDraft
   error: FormProblem | null
 }
 
