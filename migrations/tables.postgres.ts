@@ -4,4 +4,4 @@ export const { accounts, credentials, usageSamples, requests, affinities, owners
   tables.postgres
 export const { signIn, recoveryCodes, sessions } = tables.postgres
 export const { usageHours, redemptions, catalogues } = tables.postgres
-export const { responses, responseContents, responseEvents } = tables.postgres
+export const { responses, responseContents, responseEvents, responseItems } = tables.postgres

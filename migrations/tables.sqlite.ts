@@ -4,4 +4,4 @@ export const { accounts, credentials, usageSamples, requests, affinities, owners
   tables.sqlite
 export const { signIn, recoveryCodes, sessions } = tables.sqlite
 export const { usageHours, redemptions, catalogues } = tables.sqlite
-export const { responses, responseContents, responseEvents } = tables.sqlite
+export const { responses, responseContents, responseEvents, responseItems } = tables.sqlite

@@ -35,8 +35,8 @@ export type Affinity = {
   flush(): Promise<void>
 }
 
-export type Movable = { keys: readonly string[] } | { fromAccountId: string }
-export type Purgeable = { keys: readonly string[] } | { filter: AffinityFilter }
+type Movable = { keys: readonly string[] } | { fromAccountId: string }
+type Purgeable = { keys: readonly string[] } | { filter: AffinityFilter }
 
 export type AffinityDeps = { store: Store; clock: Clock; ttlMs: () => number; onError: (error: unknown) => void }
 

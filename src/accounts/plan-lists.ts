@@ -5,7 +5,7 @@ import type { CatalogueRow } from '../store/store.ts'
 import type { ModelAnswer } from './model-call.ts'
 
 /** The models of one plan: what its accounts gave, and what is stored while one of them has not answered yet. */
-export type PlanList = {
+type PlanList = {
   plan: string
   /** The same object as long as the list has not changed. */
   models: readonly CatalogueModel[]

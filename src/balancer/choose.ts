@@ -21,7 +21,7 @@ export type RoutingAsk = Requirements & {
 }
 
 /** A thread leaves the account that has its conversation cached. */
-export type Move = {
+type Move = {
   fromAccountId: string
   /** What keeps the account from serving, that it is near its edge, or that another one is worth more than the cache. */
   reason: Exclusion['reason'] | 'edge' | 'gain' | 'gone'

@@ -10,7 +10,7 @@ import type { Meter } from '../domain/meter.ts'
 import { usedNow } from '../domain/quota.ts'
 
 /** Which bound on requests at once is reached: open answers, answers that have not begun, or what the upstream bears. */
-export type Cap = 'streams' | 'turn_starts' | 'upstream'
+type Cap = 'streams' | 'turn_starts' | 'upstream'
 export type Caps = { maxStreams: number; maxTurnStarts: number }
 
 /** Why an account cannot serve a request. Shown to people as it is, so each carries what a person needs. */

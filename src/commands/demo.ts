@@ -130,7 +130,9 @@ function windowsOf(simulator: Simulator, email: string | null, nowMs: number): D
 }
 
 async function pause(url: string, email: string): Promise<void> {
-  const { accounts } = (await (await fetch(`${url}/api/accounts`)).json()) as { accounts: { accountId: string; email: string | null }[] }
+  const { accounts } = (await (await fetch(`${url}/api/accounts`)).json()) as {
+    accounts: { accountId: string; email: string | null }[]
+  }
   const account = accounts.find((one) => one.email === email)
   await fetch(`${url}/api/accounts/${account?.accountId}/pause`, { method: 'POST' })
 }

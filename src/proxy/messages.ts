@@ -51,7 +51,7 @@ export const messagesSurface: Surface = {
  * The pool's model for a name of Claude's: by the settings, then by the built-in map. A model of the built-in map that no
  * account of the pool has makes way for the first one that is offered.
  */
-export function poolModel(name: string, { claudeModels }: Settings, accounts: readonly Account[]): string {
+function poolModel(name: string, { claudeModels }: Settings, accounts: readonly Account[]): string {
   const offered = accounts.flatMap(({ models }) => (models === null ? [] : [...models]))
   const [first = null] = offered
   const model = modelFor(name, { ...defaultModelMap, ...claudeModels }, first ?? name)
@@ -70,7 +70,7 @@ export function countedTokens(bytes: Buffer): { input_tokens: number } {
 }
 
 /** The same error in the envelope and with the status that Anthropic's clients understand. */
-export function inAnthropicWords(failure: Failure, requestId: string): Failure {
+function inAnthropicWords(failure: Failure, requestId: string): Failure {
   const { status, code, message } = failure
   const retry = retryHeaders(code, secondsToWait(failure))
   return {

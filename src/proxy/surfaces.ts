@@ -16,7 +16,7 @@ export type Surface = {
   speak(bytes: Buffer, context: SpeakContext): Spoken
 }
 
-export type SpeakContext = {
+type SpeakContext = {
   requestId: string
   nowMs: number
   settings: Settings

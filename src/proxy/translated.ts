@@ -6,7 +6,7 @@ import type { Shape } from './relay.ts'
 type Json = Record<string, unknown>
 
 /** Makes of the upstream's events the text that a client of another protocol reads. Pure; one for each stream. */
-export type EventTranslator = {
+type EventTranslator = {
   event(data: Json): string
   /** The stream broke off. */
   fail(code: string, message: string): string

@@ -7,6 +7,7 @@ import {
   gte,
   inArray,
   isNotNull,
+  isNull,
   lt,
   or,
   type SQL,
@@ -65,12 +66,13 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
         return rows.map(withUsage)
       })
     },
-    async sums({ sinceMs, untilMs, bucketMs }) {
+    async sums({ sinceMs, untilMs, bucketMs, keyId }) {
       // A constant, not a parameter: PostgreSQL would take the two occurrences for different expressions.
       const width = sql.raw(String(Math.round(bucketMs)))
       const bucket = sql<number>`(${t.atMs} / ${width}) * ${width}`.mapWith(Number)
       const total = (column: SQLWrapper) => sql<number>`coalesce(sum(${column}), 0)`.mapWith(Number)
       const counted = (status: Outcome) => total(sql`case when ${t.status} = ${status} then 1 else 0 end`)
+      const ofKey = keyId === undefined ? undefined : keyId === null ? isNull(t.keyId) : eq(t.keyId, keyId)
       return unit('requests.sums', async (tx) =>
         tx
           .select({
@@ -84,7 +86,7 @@ export function createRequests({ requests: t }: Tables, unit: Unit): Store['requ
             costMicroUsd: total(t.costMicroUsd),
           })
           .from(t)
-          .where(and(gte(t.atMs, sinceMs), lt(t.atMs, untilMs)))
+          .where(and(gte(t.atMs, sinceMs), lt(t.atMs, untilMs), ofKey))
           .groupBy(bucket)
           .orderBy(bucket),
       )

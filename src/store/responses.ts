@@ -1,8 +1,10 @@
 import { and, asc, desc, eq, gte, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import type { StoredName, StoredObject } from '../domain/stored.ts'
+import { itemsById } from '../domain/stored-items.ts'
 import { AppError } from '../errors.ts'
 import type { Vault } from '../lib/secrets.ts'
 import { createResponseEvents } from './response-events.ts'
+import { createResponseItems } from './response-items.ts'
 import { type ContentRow, createResponseRows, type ObjectRow, storable, whole } from './response-rows.ts'
 import type { Tables } from './schema.ts'
 import type { Store, StoredPage } from './store.ts'
@@ -18,6 +20,7 @@ export function createResponses(tables: Tables, unit: Unit, vault: Vault): Store
   const { responses: t, responseContents: c } = tables
   const rows = createResponseRows(vault)
   const { prune: pruneEvents, ...events } = createResponseEvents(tables, unit, rows)
+  const { index, holders } = createResponseItems(tables, unit)
   const running = inArray(t.status, ['queued', 'in_progress'])
   const ofKey = (keyId: string | null) => (keyId === null ? isNull(t.keyId) : eq(t.keyId, keyId))
   const named = ({ kind, id, keyId }: StoredName) => and(eq(t.id, storable(id)), eq(t.kind, kind), ofKey(keyId))
@@ -28,12 +31,15 @@ export function createResponses(tables: Tables, unit: Unit, vault: Vault): Store
 
   return {
     ...events,
+    holders,
     add(object) {
       const { row, content } = rows.rowsOf(object)
+      const itemIds = itemsById(object).keys()
       return unit('responses.add', async (tx) => {
         const added = await tx.insert(t).values(row).onConflictDoNothing().returning({ id: t.id })
         if (added.length === 0) return false
         await tx.insert(c).values(content)
+        await index(tx, row, itemIds)
         return true
       })
     },
@@ -77,9 +83,11 @@ export function createResponses(tables: Tables, unit: Unit, vault: Vault): Store
           .update(t)
           .set(set)
           .where(and(eq(t.id, id), running))
-          .returning({ id: t.id })
-        if (changed.length === 0) return false
+          .returning({ id: t.id, kind: t.kind, keyId: t.keyId, createdAtMs: t.createdAtMs })
+        const [row] = changed
+        if (row === undefined) return false
         if (sealed) await tx.update(c).set({ output: sealed.output }).where(eq(c.responseId, id))
+        if (output) await index(tx, row, itemsById({ id, input: [], output }).keys())
         return true
       })
     },

@@ -232,6 +232,24 @@ function define(c: Dialect) {
     },
     (t) => [c.primaryKey({ columns: [t.responseId, t.firstSequence] }), c.index('response_events_at').on(t.atMs)],
   )
+  /** Where the items of kept responses are found again by their ids, which later requests may name. */
+  const responseItems = c.table(
+    'response_items',
+    {
+      responseId: c
+        .text()
+        .notNull()
+        .references(() => responses.id, { onDelete: 'cascade' }),
+      /** Digest of the response's key and the item's id: clients may choose ids, and those are not stored. */
+      item: c.text().notNull(),
+      /** That of the response. */
+      createdAtMs: c.int().notNull(),
+    },
+    (t) => [
+      c.primaryKey({ columns: [t.responseId, t.item] }),
+      c.index('response_items_item').on(t.item, t.createdAtMs),
+    ],
+  )
   const affinities = c.table(
     'affinities',
     {
@@ -282,7 +300,7 @@ function define(c: Dialect) {
   const meta = c.table('meta', { name: c.text().primaryKey(), value: c.text().notNull() })
   const access = { signIn, recoveryCodes, sessions }
   const usage = { usageSamples, usageHours, redemptions, catalogues }
-  const stored = { responses, responseContents, responseEvents }
+  const stored = { responses, responseContents, responseEvents, responseItems }
   return {
     accounts,
     credentials,

@@ -138,6 +138,9 @@ export type StoredPage = {
   metadata?: Record<string, string> | undefined
 }
 
+/** A kept response that has one of the items asked for, with the bytes of its content. */
+export type ItemHolder = { itemId: string; responseId: string; bytes: number }
+
 type Page<T> = { items: T[]; nextCursor: string | null }
 
 /**
@@ -185,8 +188,8 @@ export type Store = {
     add(records: readonly RequestRecord[]): Promise<void>
     /** Newest first. `cursor` is a `nextCursor` of the page before. */
     page(query: { limit: number; cursor: string | null; filter?: RequestFilter }): Promise<Page<RequestRecord>>
-    /** Sums per bucket of time, for buckets that have requests, oldest first. */
-    sums(query: { sinceMs: number; untilMs: number; bucketMs: number }): Promise<RequestSums[]>
+    /** Sums per bucket of time, for buckets that have requests, oldest first; of one key (null: without one), or of all. */
+    sums(query: { sinceMs: number; untilMs: number; bucketMs: number; keyId?: string | null }): Promise<RequestSums[]>
     get(id: string): Promise<RequestRecord | null>
     /** What "what if" replays, oldest first: requests that reached the upstream, at most `limit`. */
     arrivals(query: { sinceMs: number; untilMs: number; limit: number }): Promise<Arrival[]>
@@ -198,6 +201,8 @@ export type Store = {
     get(name: StoredName): Promise<StoredObject | null>
     /** Follows `previousId` back, over what was made since a time. Content beyond `maxBytes` in all is too large. */
     chain(name: StoredName, bounds: { sinceMs: number; maxBytes: number }): Promise<StoredChain>
+    /** The latest response that has each of these items, made by the key since a time; none for items that are not kept. */
+    holders(keyId: string | null, itemIds: readonly string[], sinceMs: number): Promise<ItemHolder[]>
     /** Changes one that is still being made. False: it is over, or gone. */
     change(id: string, change: Partial<Pick<StoredObject, 'status' | 'output' | 'aliveUntilMs'>>): Promise<boolean>
     /** Signs of life for those that are being made here; returns the ids of which it still holds. */

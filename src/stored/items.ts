@@ -1,5 +1,5 @@
 import type { StoredObject } from '../domain/stored.ts'
-import { fingerprint } from '../lib/secrets.ts'
+import { namedInput } from '../domain/stored-items.ts'
 
 type Json = Record<string, unknown>
 
@@ -14,17 +14,25 @@ export function itemsOf(input: unknown): unknown[] {
  * is known by its id only where it was stored, and reasoning without its content says nothing anywhere else.
  */
 export function replayed(newestFirst: readonly StoredObject[]): unknown[] {
-  return newestFirst.toReversed().flatMap(({ input, output }) => [...input, ...outputOf(output).flatMap(asInput)])
+  return newestFirst
+    .toReversed()
+    .flatMap(({ input, output }) => [...input.map(withoutId), ...outputOf(output).flatMap(asInput)])
 }
 
 /** Items that mean the same without their id. */
 const nameless = new Set(['message', 'reasoning', 'function_call', 'custom_tool_call'])
 
-function asInput(item: unknown): unknown[] {
+/** A kept item as any account takes it; nothing where that is not possible. */
+export function asInput(item: unknown): unknown[] {
   if (!isObject(item)) return []
   if (item.type === 'reasoning' && typeof item.encrypted_content !== 'string') return []
+  return [withoutId(item)]
+}
+
+function withoutId(item: unknown): unknown {
+  if (!isObject(item) || !nameless.has(String(item.type ?? 'message'))) return item
   const { id: _id, ...rest } = item
-  return [nameless.has(String(item.type)) ? rest : item]
+  return rest
 }
 
 /** Everything that went into a response, oldest first, each with an id that stays the same. */
@@ -35,27 +43,10 @@ export function inputItems(newestFirst: readonly StoredObject[]): Json[] {
   return [...before, ...listed(own)]
 }
 
-function listed({ id, input }: StoredObject): Json[] {
-  return input.map((item, at) => {
-    const fields = isObject(item) ? item : {}
-    const type = typeof fields.type === 'string' ? fields.type : 'message'
-    const ownId = typeof fields.id === 'string' && fields.id !== '' ? fields.id : null
-    const named = {
-      ...fields,
-      type,
-      id: ownId ?? `${prefixes[type] ?? 'item'}_${fingerprint(`${id} ${at}`).slice(0, 48)}`,
-    }
-    return type === 'message' ? { status: 'completed', ...named, content: contentOf(fields) } : named
-  })
-}
-
-const prefixes: Record<string, string> = {
-  message: 'msg',
-  reasoning: 'rs',
-  function_call: 'fc',
-  function_call_output: 'fco',
-  custom_tool_call: 'ctc',
-  custom_tool_call_output: 'ctco',
+function listed(object: StoredObject): Json[] {
+  return namedInput(object).map((item) =>
+    item.type === 'message' ? { status: 'completed', ...item, content: contentOf(item) } : item,
+  )
 }
 
 function contentOf({ role, content }: Json): unknown {

@@ -4,7 +4,7 @@ import type { Settings } from '../domain/settings.ts'
 import { isRunning, type StoredEvent, type StoredName, type StoredObject } from '../domain/stored.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Store, StoredChain } from '../store/store.ts'
+import type { Store, StoredChain, StoredPage } from '../store/store.ts'
 import {
   cancelledByClient,
   cancelledOutput,
@@ -14,6 +14,7 @@ import {
   makerLost,
   type Reason,
 } from './endings.ts'
+import { findItems } from './find-items.ts'
 import { eventsAfter } from './follow.ts'
 import { replayed } from './items.ts'
 import { type Beginning, createRecording, type Recording } from './recording.ts'
@@ -31,6 +32,12 @@ export type Stored = {
   lineage(name: StoredName): Promise<StoredObject[]>
   /** What a request that continues the response has to begin with; null when that is not all kept here. @throws AppError */
   history(id: string, keyId: string | null): Promise<{ items: unknown[]; threadId: string } | null>
+  /** Items of the key's kept responses by their ids; those that are not kept are left out. @throws AppError */
+  items(ids: ReadonlySet<string>, keyId: string | null): Promise<Map<string, Record<string, unknown>>>
+  /** @throws AppError for an `after` that is not in the list */
+  page(query: Omit<StoredPage, 'sinceMs'>): Promise<{ items: StoredObject[]; hasMore: boolean }>
+  /** Puts other metadata in the place of what is there, once the object is whole. @throws AppError when there is none */
+  setMetadata(name: StoredName, metadata: Record<string, string>): Promise<StoredObject>
   /** Ends one that is made in the background. @throws AppError when there is none, or nobody made it that way */
   cancel(name: StoredName): Promise<StoredObject>
   /** @throws AppError when there is none */
@@ -91,10 +98,18 @@ export function createStored({ store, clock, settings, maxHistoryBytes, onError 
     const text = eventText('error', { ...errorEvent(reason), sequence_number: sequence })
     await store.addEvents(id, [{ sequence, text }], clock.now())
   }
+  const absent = (name: StoredName) =>
+    new AppError(name.kind === 'chat' ? 'not_found' : 'response_not_found', {
+      message: absence(name, settings()),
+      param: 'id',
+    })
   const need = async (name: StoredName): Promise<StoredObject> => {
     const object = await find(name)
-    if (object === null) throw new AppError('response_not_found', { message: absence(name, settings()), param: 'id' })
+    if (object === null) throw absent(name)
     return object
+  }
+  const allWritten = async () => {
+    await Promise.all([...active.values()].map((recording) => recording.written()))
   }
   const chainOf = async (name: StoredName): Promise<StoredChain> => {
     await active.get(name.id)?.written()
@@ -138,6 +153,23 @@ export function createStored({ store, clock, settings, maxHistoryBytes, onError 
         })
       }
       return chain.isWhole ? { items: replayed(chain.objects), threadId: newest.threadId } : null
+    },
+    items: (ids, keyId) =>
+      findItems(ids, keyId, {
+        ...{ store, find },
+        active: active.values(),
+        sinceMs: sinceMs(),
+        maxBytes: maxHistoryBytes,
+      }),
+    async page(query) {
+      await allWritten()
+      return store.page({ ...query, sinceMs: sinceMs() })
+    },
+    async setMetadata(name, metadata) {
+      const object = await need(name)
+      await mine(name)?.written()
+      if (!(await store.setMetadata(name, metadata))) throw absent(name)
+      return { ...object, metadata }
     },
     async cancel(name) {
       const object = await need(name)
@@ -194,9 +226,7 @@ export function createStored({ store, clock, settings, maxHistoryBytes, onError 
       const before = { objectsMs: sinceMs(), eventsMs: clock.now() - eventsMs }
       while (await store.prune(before, pruneRows)) await nextTurn()
     },
-    async flush() {
-      await Promise.all([...active.values()].map((recording) => recording.written()))
-    },
+    flush: allWritten,
   }
 }
 

@@ -115,8 +115,8 @@ describeInBrowser('requests', (visit) => {
     const page = await visit(`${rig.url}/requests`)
     await rowCount(page, 5)
     // What has no model is known by its route.
-    const nameless = rows(page).first().getByText('/backend-api/codex/memories/trace_summarize')
-    expect(await nameless.getAttribute('title')).toBe(await nameless.textContent())
+    const nameless = rows(page).first().getByText('/memories/trace_summarize', { exact: true })
+    expect(await nameless.getAttribute('title')).toBe('/backend-api/codex/memories/trace_summarize')
     await picture(page, 'requests-protocols')
     const detail = page.getByRole('dialog', { name: 'Request' })
     const story = [['/backend-api/codex/responses', 'WebSocket'], ...asked.map(([path, , how]) => [path, how])]

@@ -18,7 +18,7 @@ const end = fc.constantFrom(-1, 0, 1, 2_000, hourMs, 5 * dayMs).map((ms) => nowM
 const percent = fc.constantFrom(0, 10, 50, 94, 95, 99, 100)
 const maybe = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: null })
 
-export const someWindow: fc.Arbitrary<QuotaWindow> = fc
+const someWindow: fc.Arbitrary<QuotaWindow> = fc
   .record({ kind: fc.constantFrom(...windowKinds), used: percent, resetAtMs: maybe(end) })
   .map(({ kind, used, resetAtMs }) => aWindow(kind, used, { resetAtMs }))
 
@@ -38,7 +38,7 @@ const someBlocks = fc
   .uniqueArray(someBlock, { maxLength: 3, selector: ({ by, window, meter }) => `${by} ${window} ${meter}` })
   .map((blocks) => blocks.map((one) => (one.by === 'errors' ? { ...one, window: null, meter: null } : one)))
 
-export const someHealth: fc.Arbitrary<Health> = fc
+const someHealth: fc.Arbitrary<Health> = fc
   .record({
     paused: fc.constantFrom(false, false, false, true),
     signIn: fc.constantFrom('ok', 'ok', 'ok', 'ok', 'reauth_required', 'deactivated'),
@@ -119,7 +119,7 @@ export const someSettings: fc.Arbitrary<Settings> = fc
   .map((given) => withSettings(given))
 
 /** What may happen to an account at `atMs`. */
-export const someEvidence = (atMs: number): fc.Arbitrary<Evidence> => {
+const someEvidence = (atMs: number): fc.Arbitrary<Evidence> => {
   const window = maybe(fc.constantFrom(...windowKinds))
   const meter = fc.constantFrom(null, null, 'spark')
   const untilMs = maybe(fc.constantFrom(500, 30_000, hourMs, 5 * dayMs).map((ms) => atMs + ms))

@@ -5,7 +5,7 @@ import type { Simulator } from '../../src/simulator/upstream.ts'
 import { type SimulatedEvent, tokensOf } from './simulator-client.ts'
 
 /** How a socket ended; 1006 without a reason when no closing frame came. */
-export type Closed = { code: number; reason: string }
+type Closed = { code: number; reason: string }
 
 /** A client on an open socket. What it waits for fails after ten seconds. */
 export type SocketClient = {

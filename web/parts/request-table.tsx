@@ -96,11 +96,11 @@ function columnsOf(nowMs: number, nameOf: (id: string | null) => string): (Colum
   ]
 }
 
-/** Stands for what has no model. */
+/** Stands for what has no model, without the beginning that most of them share. */
 function Route({ route }: { route: string }) {
   return (
     <span className="small route" title={route}>
-      {route}
+      {route.replace(/^\/backend-api(\/codex)?/, '')}
     </span>
   )
 }

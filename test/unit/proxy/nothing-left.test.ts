@@ -16,7 +16,14 @@ const turn = (given: Partial<Turn> = {}): Turn => ({
     ...{ inputTokens: 10, affinityKeys: [], owned: [], sessionId: null, threadId: null },
   },
   ...{ headers: {}, body: Buffer.alloc(0), dropBody() {}, route: '/backend-api/codex/responses', startedAtMs: nowMs },
-  ...{ signal: new AbortController().signal, isPrewarm: false, attempts: [], waitedMs: 0, decision: null, transport: null },
+  ...{
+    signal: new AbortController().signal,
+    isPrewarm: false,
+    attempts: [],
+    waitedMs: 0,
+    decision: null,
+    transport: null,
+  },
   ...given,
 })
 const owner = (kind: Owner['object']['kind'], accountId = 'a'): Owner => ({ accountId, object: { kind, id: 'x' } })
