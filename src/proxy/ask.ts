@@ -110,20 +110,30 @@ function invalid(param: string, message: string): AppError {
 
 type Identity = { sessionId: string | null; threadId: string | null }
 
+/** Codex's own names first, then those of OpenCode. */
+const sessionHeaders = [
+  ...['session-id', 'session_id', 'x-codex-session-id'],
+  ...['x-session-id', 'x-session-affinity', 'x-opencode-session'],
+]
+
 /** `thread-id` is one thread; the session is shared by a whole tree of sub-agents. */
 function identityOf(headers: IncomingHttpHeaders): Identity {
-  return {
-    sessionId: header(headers, 'session-id') ?? header(headers, 'session_id') ?? header(headers, 'x-codex-session-id'),
-    threadId: header(headers, 'thread-id'),
-  }
+  const first = (names: readonly string[]) => names.map((name) => header(headers, name)).find((value) => value !== null)
+  return { sessionId: first(sessionHeaders) ?? null, threadId: header(headers, 'thread-id') }
 }
 
+/** The soft keys that a client's headers give, and its prompt cache key. */
 function affinityKeys({ sessionId, threadId }: Identity, cacheKey: string | null): AffinityKey[] {
   const keys: AffinityKey[] = []
   if (threadId !== null) keys.push({ kind: 'thread', id: threadId })
   if (sessionId !== null) keys.push({ kind: 'session', id: sessionId })
   if (cacheKey !== null && cacheKey !== '') keys.push({ kind: 'cache', id: cacheKey })
   return keys
+}
+
+/** The soft keys of a request that is no turn. */
+export function affinityKeysOf(headers: IncomingHttpHeaders): AffinityKey[] {
+  return affinityKeys(identityOf(headers), null)
 }
 
 /** A conversation is named by its id, or by an object that has it. */

@@ -1,4 +1,5 @@
 import { randomId } from '../lib/secrets.ts'
+import { itemsOf } from '../stored/items.ts'
 import { chatCompletionOf } from '../translate/chat/completion.ts'
 import { chatToResponses } from '../translate/chat/request.ts'
 import { createChatStream } from '../translate/chat/stream.ts'
@@ -15,15 +16,19 @@ export const completionSurfaces: readonly Surface[] = [
   {
     path: '/v1/chat/completions',
     speak(bytes, { nowMs }) {
-      const ask = chatToResponses(parseObjectBody(bytes))
+      const body = parseObjectBody(bytes)
+      const ask = chatToResponses(body)
       const options = { ...ask, ...identity('chatcmpl-', ask.request, nowMs) }
+      const completionOf = (response: Json) => chatCompletionOf(response, options)
       const exchange = () =>
         translatedExchange({
           streams: ask.stream,
           createStream: () => createChatStream(options),
-          objectOf: (response) => chatCompletionOf(response, options),
+          objectOf: completionOf,
         })
-      return { request: requestOf(ask), form: 'public', exchange }
+      const messages = Array.isArray(body.messages) ? body.messages : itemsOf(body.input)
+      const chat = { store: ask.store, metadata: ask.metadata ?? {}, messages, completionOf }
+      return { request: requestOf(ask), form: 'public', exchange, chat }
     },
   },
   {

@@ -66,7 +66,18 @@ export function failureOfAppError(error: AppError, nowMs: number): Failure {
   const retry: Record<string, string> =
     retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
   const body = JSON.stringify(openAiBody(error, nowMs))
-  return { status: error.status, code: error.code, message: error.message, headers: { ...json, ...retry }, body }
+  return {
+    status: error.status,
+    code: error.code,
+    message: error.message,
+    headers: { ...json, ...retry, ...stop(error) },
+    body,
+  }
+}
+
+/** SDKs repeat a 429 after seconds; a usage window does not come back within seconds. */
+function stop({ code }: AppError): Record<string, string> {
+  return code === 'usage_limit_reached' ? { 'x-should-retry': 'false' } : {}
 }
 
 /** Errors inside a 200 stream carry no status; their code says what it would have been. */

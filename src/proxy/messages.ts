@@ -82,11 +82,14 @@ function inAnthropicWords(failure: Failure, requestId: string): Failure {
   }
 }
 
+const giveUpSeconds = 61
+
 /** A spent pool tells its reset in the body, everything else the wait in a header. Null: nobody knows. */
 function secondsToWait({ headers, body }: Failure): number | null {
   const told = Number(headers['retry-after'] ?? Number.NaN)
   if (!Number.isNaN(told)) return told
   const { error } = parseObject(String(body)) ?? {}
   const inSeconds = isObject(error) ? error.resets_in_seconds : null
-  return typeof inSeconds === 'number' ? inSeconds : null
+  // More than a minute means "give up" to Claude Code; other clients would really wait as long as it says.
+  return typeof inSeconds === 'number' ? Math.min(inSeconds, giveUpSeconds) : null
 }

@@ -69,8 +69,14 @@ export function poolLimitsEvent(accounts: readonly Account[], nowMs: number): st
 }
 
 function rateLimit(accounts: readonly Account[], allowed: boolean, limit_reached: boolean, nowMs: number): object {
+  const { primary, secondary } = poolWindowsShown(accounts, nowMs)
+  return { allowed, limit_reached, primary_window: primary, secondary_window: secondary }
+}
+
+/** The pool's two shortest windows in the upstream's own shape; null for one that no account has. */
+export function poolWindowsShown(accounts: readonly Account[], nowMs: number) {
   const [primary, secondary] = poolWindows(accounts, nowMs)
-  return { allowed, limit_reached, primary_window: shown(primary, nowMs), secondary_window: shown(secondary, nowMs) }
+  return { primary: shown(primary, nowMs), secondary: shown(secondary, nowMs) }
 }
 
 function shown(window: PoolWindow | undefined, nowMs: number): object | null {

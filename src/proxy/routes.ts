@@ -14,8 +14,12 @@ import { addSocketRoutes } from './socket-routes.ts'
 import type { SocketDeps } from './socket-session.ts'
 import { addStoredRoutes } from './stored/routes.ts'
 import { surfaces } from './surfaces.ts'
+import { addUsageRoute, type UsageDeps } from './usage.ts'
 
-export type ProxyDeps = Omit<SocketDeps, 'greeting'> & SideCallDeps & RealtimeDeps & { catalogue: Catalogue }
+export type ProxyDeps = Omit<SocketDeps, 'greeting'> &
+  SideCallDeps &
+  RealtimeDeps &
+  Omit<UsageDeps, 'keyOf'> & { catalogue: Catalogue }
 
 /** Puts every client-facing route on the server. */
 export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
@@ -45,7 +49,9 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
   })
   addSocketRoutes(app, deps)
   // Only this machine is let in: what it has made without a key is its own.
-  addStoredRoutes(app, { ...deps, keyOf: () => null })
+  const keyOf = () => null
+  addStoredRoutes(app, { ...deps, keyOf })
+  addUsageRoute(app, { ...deps, keyOf })
   addFileRoutes(app, deps)
   addTranscriptionRoutes(app, deps)
   addControlRoutes(app, deps)

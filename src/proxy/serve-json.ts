@@ -33,9 +33,9 @@ export async function serveJson(
     insert: () => {},
     tooLong: () => ending.abort(new Error('turn_too_long')),
   })
-  let found: Found | null = null
+  let whole: Whole
   try {
-    found = await findAnswer(turn, deps)
+    whole = await findWhole(turn, deps)
   } catch (error) {
     unwatch()
     const failure = failureOf(error, turn, clock.now())
@@ -43,10 +43,8 @@ export async function serveJson(
     if (failure === null) throw error
     return client.refuse(exchange.failure(failure))
   }
+  const { found, end, response } = whole
   try {
-    bind(turn, found, deps)
-    turn.dropBody()
-    const { end, response } = await collect(found, deps)
     settle(turn, found, end, { firstTokenMs: null, transport: 'json' }, deps)
     if (end.terminal === null) {
       const broken = failureOf(new AppError('stream_incomplete'), turn, clock.now()) ?? null
@@ -61,6 +59,24 @@ export async function serveJson(
   } finally {
     found.lease.release()
     unwatch()
+  }
+}
+
+type Whole = { found: Found; end: Ending; response: Json | null }
+
+/** An answer that breaks off is asked for once more: its client has seen nothing of it. @throws what `findAnswer` throws */
+async function findWhole(turn: Turn, deps: ServeDeps): Promise<Whole> {
+  for (let broken = 0; ; broken++) {
+    const found = await findAnswer(turn, deps)
+    bind(turn, found, deps)
+    const { end, response } = await collect(found, deps)
+    const isBroken = end.terminal === null && !turn.signal.aborted
+    if (!isBroken || broken > 0 || !deps.retries.spend()) return { found, end, response }
+    const code = end.failure ?? 'stream_incomplete'
+    const last = turn.attempts.pop()
+    if (last) turn.attempts.push({ ...last, verdict: 'transient', scope: 'account', code })
+    deps.pool.report(found.accountId, { kind: 'failed', code })
+    found.lease.release()
   }
 }
 

@@ -16,6 +16,8 @@ import { serveJson } from './serve-json.ts'
 import { serveStream } from './serve-stream.ts'
 import { type SettleDeps, settleRejected } from './settle.ts'
 import { type BackgroundDeps, serveBackground } from './stored/background.ts'
+import { keptChatExchange } from './stored/chat-exchange.ts'
+import { withItems } from './stored/item-references.ts'
 import { type Background, type KeptDeps, keptTurn } from './stored/kept-turn.ts'
 import type { Spoken, Surface } from './surfaces.ts'
 import type { Turn } from './turn.ts'
@@ -100,23 +102,36 @@ export async function readTurn(
 ): Promise<{ turn: Turn; exchange: Exchange; background: Background | null }> {
   const { headers, requestId, startedAtMs, signal, transport } = arrival
   const route = surface.path
-  let done = () => {}
+  /** What must be let go of with the body. */
+  const held: (() => void)[] = []
+  const letGo = () => {
+    for (const done of held.splice(0)) done()
+  }
   try {
     const read = await readBody()
-    done = read.done
+    held.push(read.done)
     const { clock, pool, settings } = deps
     const context = { requestId, nowMs: clock.now(), settings: settings(), accounts: pool.accounts() }
     const bytes = surface.prepare ? await surface.prepare(read.bytes, headers['content-type']) : read.bytes
-    const spoken = surface.speak(bytes, context)
-    const asked = readAsk(spoken.request, headers, requestId)
+    const said = surface.speak(bytes, context)
+    const first = readAsk(said.request, headers, requestId)
+    const whole = said.mayNameItems ? await withItems(said.request, first.ask.keyId, deps.stored) : null
+    if (whole !== null) held.push(deps.bodies.hold(whole.request.length))
+    const spoken = whole === null ? said : { ...said, ...whole }
+    const asked = whole === null ? first : readAsk(spoken.request, headers, requestId)
+    // Reasoning can be read by the account that made it only.
+    if (spoken.threadId && asked.ask.affinityKeys.length === 0)
+      asked.ask.affinityKeys.push({ kind: 'cache', id: spoken.threadId })
     const kept = spoken.isStorable ? await keptTurn(spoken, asked, arrival, deps) : null
-    const { ask, exchange = spoken.exchange(ask), background = null } = kept ?? { ask: asked.ask }
+    if (kept !== null) held.push(kept.done)
+    const { ask, background = null } = kept ?? { ask: asked.ask }
+    const plain = kept?.exchange ?? spoken.exchange(ask)
+    const exchange = spoken.chat ? keptChatExchange(plain, spoken.chat, ask, deps.stored) : plain
     const passes = spoken.form === 'native' && (asked.isNative || transport === 'ws')
     const body = kept?.body ?? (passes ? spoken.request : rewritten(spoken))
     const dropBody = () => {
       turn.body = nothing
-      done()
-      kept?.done()
+      letGo()
     }
     const turn: Turn = {
       ...{ ask, headers, route, startedAtMs, signal, transport },
@@ -124,7 +139,7 @@ export async function readTurn(
     }
     return { turn, exchange, background }
   } catch (error) {
-    done()
+    letGo()
     if (error instanceof AppError) settleRejected({ headers, requestId, route, startedAtMs }, error, deps)
     throw error
   }

@@ -1,7 +1,8 @@
 import type { WebSocket } from 'ws'
+import type { Clock } from '../lib/clock.ts'
 import type { Downstream } from './downstream.ts'
 import type { Connect } from './exchange.ts'
-import type { Failure } from './failure.ts'
+import { errorFrame, isErrorFrame, translatedError } from './socket-errors.ts'
 
 /** Beyond this a client is slow, and the upstream is read no further until it has caught up. */
 const maxUnsentBytes = 1024 * 1024
@@ -15,9 +16,11 @@ export function socketClient(
   socket: WebSocket,
   closeWith: (code: number, reason: string) => void,
   greeting: () => string | null,
+  clock: Clock,
 ): Connect {
   return (wrote) => {
     let hasBegun = false
+    let hasGreeted = false
     let waiting: (() => void) | null = null
     const isSlow = () => socket.bufferedAmount > maxUnsentBytes
     const sent = () => {
@@ -30,7 +33,8 @@ export function socketClient(
       // Signs of life may stand before an error.
       hasBegun: () => hasBegun,
       begin() {
-        const first = greeting()
+        const first = hasGreeted ? null : greeting()
+        hasGreeted = true
         if (first !== null) socket.send(first, { binary: false })
       },
       write(chunk) {
@@ -39,8 +43,10 @@ export function socketClient(
         // A comment is a sign of life for those who read events; on a socket that is a ping.
         if (frames.length === 0 && socket.readyState === socket.OPEN) socket.ping()
         for (const frame of frames) {
-          hasBegun ||= !isPrivate(frame)
-          socket.send(frame, { binary: false }, sent)
+          const start = startOf(frame)
+          hasBegun ||= !start.startsWith(privateStart)
+          const told = isErrorFrame(start) ? translatedError(String(frame), clock.now()) : frame
+          socket.send(told, { binary: false }, sent)
         }
         return !isSlow()
       },
@@ -63,25 +69,6 @@ export function socketClient(
   }
 }
 
-/** An error in the form of the socket protocol, in which the status is compulsory (client notes, §8). */
-export function errorFrame({ status, headers, body }: Pick<Failure, 'status' | 'headers' | 'body'>): string {
-  const { 'content-type': _type, ...told } = headers
-  return JSON.stringify({ type: 'error', status, error: errorOf(String(body)), headers: told })
-}
-
-function errorOf(body: string): unknown {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    if (typeof parsed === 'object' && parsed !== null) {
-      if ('error' in parsed) return parsed.error
-      if ('detail' in parsed) return { message: parsed.detail }
-    }
-  } catch {
-    // A page of an edge: its text is all that there is to tell.
-  }
-  return { message: body.slice(0, 1_000) }
-}
-
 const dataStart = 'data: '
 const eventEnd = '\n\n'
 
@@ -100,7 +87,10 @@ function dataOf(event: string): string[] {
   return lines.length === 0 ? [] : [lines.map((line) => line.slice(dataStart.length)).join('\n')]
 }
 
-function isPrivate(frame: Buffer | string): boolean {
-  const start = typeof frame === 'string' ? frame.slice(0, 40) : frame.toString('latin1', 0, 40)
-  return start.startsWith('{"type":"codex.')
+const privateStart = '{"type":"codex.'
+/** Enough for the type, which comes first. */
+const startBytes = 40
+
+function startOf(frame: Buffer | string): string {
+  return typeof frame === 'string' ? frame.slice(0, startBytes) : frame.toString('latin1', 0, startBytes)
 }

@@ -1,6 +1,7 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
+import { isNativeCodex } from '../upstream/headers.ts'
 import { addRealtimeRoutes, isCallPath, type RealtimeDeps } from './pass/realtime.ts'
 import { poolLimitsEvent } from './pool-usage.ts'
 import { type SocketDeps, serveSocket } from './socket-session.ts'
@@ -17,7 +18,8 @@ const turnPaths = new Set(socketSurfaces(() => '').map(({ path }) => path))
 export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'greeting'> & RealtimeDeps): void {
   const limits = () => poolLimitsEvent(deps.pool.accounts(), deps.clock.now())
   const surfaces = socketSurfaces(limits)
-  const greeting: SocketDeps['greeting'] = ({ path }) => (path.startsWith('/v1/') ? null : limits())
+  const greeting: SocketDeps['greeting'] = ({ path }, headers) =>
+    path.startsWith('/v1/') && !isNativeCodex(headers) ? null : limits()
   void app.register(async (scope) => {
     await scope.register(websocket, { options: { maxPayload: maxFrameBytes, perMessageDeflate: false } })
     addRealtimeRoutes(scope, deps)

@@ -6,7 +6,8 @@ import { randomId } from '../lib/secrets.ts'
 import { failureOfAppError, unexplained } from './failure.ts'
 import { scanObject } from './scan.ts'
 import { answerTurn, readTurn, type ServeDeps } from './serve.ts'
-import { errorFrame, socketClient } from './socket-client.ts'
+import { socketClient } from './socket-client.ts'
+import { errorFrame } from './socket-errors.ts'
 import type { SocketGate } from './socket-gate.ts'
 import { type Link, type Links, sendBySocket } from './socket-send.ts'
 import type { Surface } from './surfaces.ts'
@@ -22,7 +23,7 @@ export type SocketDeps = ServeDeps & {
   socketGate: SocketGate
   sockets: { add(session: SocketSession): () => void }
   /** What goes before the first event of a turn, or null. */
-  greeting: (surface: Surface) => string | null
+  greeting: (surface: Surface, headers: IncomingHttpHeaders) => string | null
 }
 
 /** So many requests may wait for the one that runs; clients send one at a time. */
@@ -55,7 +56,7 @@ export function serveSocket(socket: WebSocket, headers: IncomingHttpHeaders, sur
     },
   }
   const turnDeps: ServeDeps = { ...deps, send: sendBySocket(links, deps.socketGate) }
-  const connect = socketClient(socket, closeWith, () => deps.greeting(surface))
+  const connect = socketClient(socket, closeWith, () => deps.greeting(surface, headers), clock)
 
   const rest = () => {
     cancelIdle()

@@ -17,7 +17,7 @@ export function socketSurfaces(limits: PoolLimits): readonly Surface[] {
     {
       path: '/v1/responses',
       speak: (bytes) => {
-        const { stream: _stream, ...body } = normalizeRequest(parseBody(bytes))
+        const { stream: _stream, ...body } = normalizedFrame(parseBody(bytes))
         const exchange = () => ({ ...publicExchange({ stream: true }), createShape: publicShape })
         return { request: Buffer.from(JSON.stringify(body)), form: 'native', exchange }
       },
@@ -25,7 +25,15 @@ export function socketSurfaces(limits: PoolLimits): readonly Surface[] {
   ]
 }
 
-const accountLimits = Buffer.from('data: {"type":"codex.rate_limits"')
+/** On a socket nothing new may be said: a prewarm has no input yet, and a turn may go on from the response before. */
+function normalizedFrame(frame: Record<string, unknown>): Record<string, unknown> {
+  const isEmpty = Array.isArray(frame.input) && frame.input.length === 0
+  return isEmpty ? { ...normalizeRequest({ ...frame, input: '' }), input: [] } : normalizeRequest(frame)
+}
+
+const accountLimits = /^data: \s*\{\s*"type"\s*:\s*"codex\.rate_limits"/
+/** Enough for the type, which comes first. */
+const startBytes = 60
 
 /** Frames pass as they came, but for those that tell of one account's windows: the client is to see the pool's. */
 function nativeSocketExchange(limits: PoolLimits): Exchange {
@@ -38,7 +46,7 @@ function nativeSocketExchange(limits: PoolLimits): Exchange {
       return {
         ...shape,
         chunk: (chunk) =>
-          chunk.subarray(0, accountLimits.length).equals(accountLimits) ? `data: ${limits()}\n\n` : chunk,
+          accountLimits.test(chunk.toString('latin1', 0, startBytes)) ? `data: ${limits()}\n\n` : chunk,
         broken: (code, message) => shape.broken(code, message, true),
       }
     },

@@ -26,7 +26,21 @@ export function spentPoolError(pool: readonly Account[], model: string, nowMs: n
   const first = soonest(blocked.filter(({ block }) => block.endIsKnown)) ?? soonest(blocked)
   if (first === null) return null
   const resetsAtMs = first.block.endIsKnown ? first.block.untilMs : null
-  return new AppError('usage_limit_reached', { resetsAtMs, plan: first.account.plan })
+  // Most clients show the message and nothing else.
+  const message =
+    resetsAtMs === null
+      ? {}
+      : { message: `The usage limit has been reached. Try again in ${spanOf(resetsAtMs - nowMs)}.` }
+  return new AppError('usage_limit_reached', { ...message, resetsAtMs, plan: first.account.plan })
+}
+
+/** A time in words, in its two largest units. */
+function spanOf(ms: number): string {
+  const minutes = Math.max(1, Math.ceil(ms / 60_000))
+  const [days, hours, rest] = [Math.floor(minutes / 1_440), Math.floor((minutes % 1_440) / 60), minutes % 60]
+  if (days > 0) return hours > 0 ? `${days} d ${hours} h` : `${days} d`
+  if (hours > 0) return rest > 0 ? `${hours} h ${rest} min` : `${hours} h`
+  return `${rest} min`
 }
 
 function isOut(account: Account, model: string, nowMs: number): boolean {

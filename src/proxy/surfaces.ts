@@ -6,6 +6,7 @@ import { compactionExchange, nativeExchange, publicExchange } from './dialects.t
 import type { Exchange } from './exchange.ts'
 import { messagesSurface } from './messages.ts'
 import { imageSurfaces } from './pass/image-surfaces.ts'
+import type { ChatToKeep } from './stored/chat-exchange.ts'
 
 /** A client-facing route for turns, and how its clients are understood. */
 export type Surface = {
@@ -30,6 +31,14 @@ export type Spoken = {
   form: 'native' | 'public' | 'compaction'
   /** Its responses can be kept here, made in the background, and continued by any account. */
   isStorable?: boolean
+  /** Kept items may be named instead of sent. */
+  mayNameItems?: boolean
+  /** What to keep of its input, where that is not the request's own. */
+  input?: unknown[]
+  /** The kept conversation that it goes on with by naming its items. */
+  threadId?: string
+  /** A chat completion, which can be kept here. */
+  chat?: ChatToKeep
   exchange(ask: Ask): Exchange
 }
 
@@ -41,10 +50,13 @@ export const surfaces: readonly Surface[] = [
   { path: '/backend-api/codex/responses', speak: responses('native', nativeExchange) },
   {
     path: '/v1/responses',
-    speak: (request) => ({ request, form: 'public', isStorable: true, exchange: publicExchange }),
+    speak: (request) => ({ request, form: 'public', isStorable: true, mayNameItems: true, exchange: publicExchange }),
   },
   { path: '/backend-api/codex/responses/compact', speak: responses('compaction', compactionExchange) },
-  { path: '/v1/responses/compact', speak: responses('compaction', compactionExchange) },
+  {
+    path: '/v1/responses/compact',
+    speak: (request) => ({ request, form: 'compaction', mayNameItems: true, exchange: compactionExchange }),
+  },
   ...completionSurfaces,
   messagesSurface,
   ...imageSurfaces,

@@ -6,6 +6,9 @@ import type { Recording } from './recording.ts'
 
 type Json = Record<string, unknown>
 
+/** A kept item, and the conversation that it belongs to. */
+export type FoundItem = { item: Json; threadId: string }
+
 type FindItemsDeps = {
   /** What is being made here, or was a moment ago; oldest first. */
   active: Iterable<Recording>
@@ -24,13 +27,13 @@ export async function findItems(
   ids: ReadonlySet<string>,
   keyId: string | null,
   { active, store, find, sinceMs, maxBytes }: FindItemsDeps,
-): Promise<Map<string, Json>> {
-  const found = new Map<string, Json>()
+): Promise<Map<string, FoundItem>> {
+  const found = new Map<string, FoundItem>()
   const take = (object: StoredObject, wanted: Iterable<string>) => {
     const items = itemsById(object)
     for (const id of wanted) {
       const item = items.get(id)
-      if (item !== undefined) found.set(id, item)
+      if (item !== undefined) found.set(id, { item, threadId: object.threadId })
     }
   }
   // The store may not have heard of it yet, when the client already goes on.

@@ -14,7 +14,7 @@ import {
   makerLost,
   type Reason,
 } from './endings.ts'
-import { findItems } from './find-items.ts'
+import { type FoundItem, findItems } from './find-items.ts'
 import { eventsAfter } from './follow.ts'
 import { replayed } from './items.ts'
 import { type Beginning, createRecording, type Recording } from './recording.ts'
@@ -33,7 +33,7 @@ export type Stored = {
   /** What a request that continues the response has to begin with; null when that is not all kept here. @throws AppError */
   history(id: string, keyId: string | null): Promise<{ items: unknown[]; threadId: string } | null>
   /** Items of the key's kept responses by their ids; those that are not kept are left out. @throws AppError */
-  items(ids: ReadonlySet<string>, keyId: string | null): Promise<Map<string, Record<string, unknown>>>
+  items(ids: ReadonlySet<string>, keyId: string | null): Promise<Map<string, FoundItem>>
   /** @throws AppError for an `after` that is not in the list */
   page(query: Omit<StoredPage, 'sinceMs'>): Promise<{ items: StoredObject[]; hasMore: boolean }>
   /** Puts other metadata in the place of what is there, once the object is whole. @throws AppError when there is none */

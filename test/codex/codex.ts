@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 /** The oldest and the newest Codex CLI that are promised to work; the packages stand in package.json beside this. */
 export const clientVersions = ['0.142.2', '0.169.0'] as const
-type ClientVersion = (typeof clientVersions)[number]
+export type ClientVersion = (typeof clientVersions)[number]
 
 export function packageFolder(version: ClientVersion): string {
   return join(import.meta.dirname, 'node_modules', `codex-${version}`)

@@ -35,6 +35,8 @@ export type Product = {
   upstreamSockets(): number
   /** `status` of an account, as the product sees it. */
   statusOf(email: string): Promise<string | undefined>
+  /** How many windows the product knows of each account. */
+  windows(): Promise<number[]>
   /** The request log, oldest first. */
   served(): Promise<Served[]>
   change(settings: object): Promise<void>
@@ -43,7 +45,7 @@ export type Product = {
   close(): Promise<void>
 }
 
-type AccountItem = { accountId: string; email: string; status: string }
+type AccountItem = { accountId: string; email: string; status: string; windows: unknown[] }
 type LogItem = {
   accountId: string | null
   attempts: { accountId: string; verdict: string }[]
@@ -53,9 +55,11 @@ type LogItem = {
   totalMs: number
 }
 
-/** `given`, by e-mail, says more of an account than that it has plan plus. */
+/** By e-mail, what is to be said of an account but that it has plan plus. */
+export type AccountsGiven = Record<string, Partial<SimulatedAccountOptions>>
+
 export async function startProduct(
-  given: Record<string, Partial<SimulatedAccountOptions>> = {},
+  given: AccountsGiven = {},
   options: SimulatorOptions = {},
 ): Promise<Product> {
   const simulator = await startSimulator({
@@ -146,7 +150,7 @@ async function importPool(url: string, simulator: Simulator): Promise<void> {
 
 type Views = Pick<
   Product,
-  'upstreamTurns' | 'upstreamFrames' | 'upstreamSockets' | 'statusOf' | 'served' | 'change'
+  'upstreamTurns' | 'upstreamFrames' | 'upstreamSockets' | 'statusOf' | 'windows' | 'served' | 'change'
 >
 
 function viewsOf(product: Pick<Product, 'url' | 'simulator'>): Views {
@@ -164,6 +168,7 @@ function viewsOf(product: Pick<Product, 'url' | 'simulator'>): Views {
     upstreamFrames: () => asked('WS'),
     upstreamSockets: () => asked('GET').filter(({ status }) => status === 101).length,
     statusOf: async (email) => (await accounts()).find((account) => account.email === email)?.status,
+    windows: async () => (await accounts()).map(({ windows }) => windows.length),
     async served() {
       const emails = new Map((await accounts()).map(({ accountId, email }) => [accountId, email]))
       const nameOf = (accountId: string) => emails.get(accountId) ?? accountId

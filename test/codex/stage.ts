@@ -1,18 +1,18 @@
-import { afterAll, afterEach, beforeEach, expect } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, vi } from 'vitest'
 import type { SimulatorOptions } from '../../src/simulator/upstream.ts'
 import { type AppServer, startAppServer } from './app-server.ts'
 import {
   answersIn,
   type Codex,
   type CodexRun,
-  type clientVersions,
+  type ClientVersion,
   commandsIn,
   createCodex,
   troubleIn,
 } from './codex.ts'
 import { type ConfigChanges, configToml } from './config.ts'
 import { type Outside, startOutside } from './outside.ts'
-import { type Product, startProduct } from './product.ts'
+import { type AccountsGiven, type Product, startProduct } from './product.ts'
 import { createServedTable } from './served-table.ts'
 import { startTap, type Tap } from './tap.ts'
 
@@ -27,10 +27,18 @@ export type Stage = {
   lastServed(): Promise<{ by: string; triedBefore: { by: string; verdict: string }[] }>
 }
 
+export type StageOptions = {
+  accounts?: AccountsGiven
+  simulator?: SimulatorOptions
+  /** Changes to the product's settings, made when it knows the windows of all its accounts. */
+  settings?: object
+}
+
 const table = createServedTable()
 
 /** Sets the stage for each test of the suite that calls it. */
-export function useStage(version: (typeof clientVersions)[number], options: SimulatorOptions = {}): Stage {
+export function useStage(version: ClientVersion, options: StageOptions = {}): Stage {
+  const { accounts = {}, simulator = {}, settings } = options
   let product: Product
   let tap: Tap
   let outside: Outside
@@ -39,11 +47,14 @@ export function useStage(version: (typeof clientVersions)[number], options: Simu
   beforeEach(async ({ task }) => {
     outside = await startOutside()
     closing.push(outside.close)
-    product = await startProduct({}, options)
+    product = await startProduct(accounts, simulator)
     closing.push(product.close)
     tap = await startTap(product.url)
     closing.push(tap.close)
-    closing.push(async () => table.add(version, task.name, await product.served()))
+    closing.push(async () => table.add(version, task.name, tap.summary(), await product.served()))
+    if (settings === undefined) return
+    await vi.waitFor(async () => expect(await product.windows()).toEqual([2, 2, 2]), { timeout: 10_000 })
+    await product.change(settings)
   })
 
   afterEach(async () => {

@@ -9,15 +9,27 @@ type Tapped = {
   path: string
   headers: IncomingHttpHeaders
   status: number | null
-  /** Of a WebSocket: what went towards the product, and what came from it. */
-  sent: FrameReader
-  told: FrameReader
   atMs: number
+  /** Of a request for a WebSocket. */
+  socket?: () => SocketSeen
+}
+
+/** How a frame of the client relates to those before: it may go on from them, or say everything itself. */
+type FrameKind = 'prewarm' | 'delta' | 'whole'
+
+/** What went over one WebSocket so far, with the status of its handshake. */
+export type SocketSeen = {
+  status: number | null
+  sent: FrameKind[]
+  /** The code with which the product closed it, unless the client did. */
+  closed: number | null
 }
 
 /** Stands between a client and the product, passes everything on as it is, and writes down what it was. */
 export type Tap = Listening & {
   seen: Tapped[]
+  /** In a few words, what the client sent. */
+  summary(): string
   /** The product has moved to another address. */
   pointAt(url: string): void
 }
@@ -26,9 +38,7 @@ export async function startTap(url: string): Promise<Tap> {
   const seen: Tapped[] = []
   let target = url
   const onwardFrom = ({ method = '', url: path = '', headers }: IncomingMessage) => {
-    const sent = createFrameReader()
-    const told = createFrameReader()
-    const entry: Tapped = { method, path, headers, status: null, sent, told, atMs: Date.now() }
+    const entry: Tapped = { method, path, headers, status: null, atMs: Date.now() }
     seen.push(entry)
     const onward = send(new URL(path, target), { method, headers, agent: false })
     return { entry, onward }
@@ -49,6 +59,13 @@ export async function startTap(url: string): Promise<Tap> {
   server.on('upgrade', (request, near: Duplex, early: Buffer) => {
     upgraded.add(near)
     const { entry, onward } = onwardFrom(request)
+    const sent = createFrameReader()
+    const told = createFrameReader()
+    entry.socket = () => ({
+      status: entry.status,
+      sent: sent.messages.map(kindOf),
+      closed: sent.closeCode() === null ? told.closeCode() : null,
+    })
     near.on('error', () => near.destroy())
     near.on('close', () => {
       upgraded.delete(near)
@@ -63,8 +80,8 @@ export async function startTap(url: string): Promise<Tap> {
     onward.on('upgrade', (answer, far: Duplex, first: Buffer) => {
       entry.status = answer.statusCode ?? null
       near.write(headOf(answer))
-      join(near, far, early, entry.sent)
-      join(far, near, first, entry.told)
+      join(near, far, early, sent)
+      join(far, near, first, told)
     })
     onward.end()
   })
@@ -72,6 +89,12 @@ export async function startTap(url: string): Promise<Tap> {
   return {
     ...listening,
     seen,
+    summary() {
+      const sockets = seen.flatMap(({ socket }) => socket?.() ?? [])
+      const posts = seen.filter(({ method }) => method === 'POST').length
+      const frames = sockets.map(({ status, sent }) => (status === 101 ? sent.join('+') : status))
+      return [...(frames.length > 0 ? [`ws ${frames.join(' / ')}`] : []), ...(posts > 0 ? [`${posts} POST`] : [])].join(', ')
+    },
     pointAt(moved) {
       target = moved
     },
@@ -80,6 +103,11 @@ export async function startTap(url: string): Promise<Tap> {
       return close()
     },
   }
+}
+
+function kindOf({ generate, previous_response_id }: Record<string, unknown>): FrameKind {
+  if (generate === false) return 'prewarm'
+  return typeof previous_response_id === 'string' ? 'delta' : 'whole'
 }
 
 function headOf({ statusCode, statusMessage, rawHeaders }: IncomingMessage): string {

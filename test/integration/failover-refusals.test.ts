@@ -161,7 +161,7 @@ describe.each(paths)('with nobody left on %s', (path) => {
       expect(told.status).toBe(429)
       expect(told.error).toMatchObject({
         type: 'usage_limit_reached',
-        message: 'The usage limit has been reached',
+        message: 'The usage limit has been reached. Try again in 30 min.',
         plan_type: 'plus',
         resets_at: resetsAt,
         resets_in_seconds: 1_800,

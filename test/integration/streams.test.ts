@@ -306,16 +306,27 @@ describe('an answer as one object', () => {
     expect((await rig.requests())[0]).toMatchObject({ status: 'success', transport: 'json' })
   })
 
-  it('is an error with a status when the stream breaks off or fails after output', async () => {
+  it('is asked for once more when the stream breaks off, since its client has seen nothing', async () => {
     await start()
     rig.simulator.script(a, { kind: 'cut_after_output' })
+    expect(await ask(rig, json, { path: publicPath })).toMatchObject({ status: 200 })
+    expect(turnsAt(rig.simulator)).toHaveLength(2)
+    expect((await rig.requests())[0]).toMatchObject({
+      status: 'success',
+      attempts: [{ verdict: 'transient', code: 'upstream_broken' }, { verdict: 'relay' }],
+    })
+  })
+
+  it('is an error with a status when the stream breaks off again, or fails after output', async () => {
+    await start()
+    rig.simulator.script(a, { kind: 'cut_after_output' }, { kind: 'cut_after_output' })
     expect(await ask(rig, json, { path: publicPath })).toMatchObject({
       status: 502,
       error: { code: 'stream_incomplete' },
     })
     rig.simulator.script(a, { kind: 'failed_after_output', code: 'server_error', message: 'Broken' })
     expect(await ask(rig, json, { path: publicPath })).toMatchObject({ status: 502, error: { message: 'Broken' } })
-    expect(turnsAt(rig.simulator)).toHaveLength(2)
+    expect(turnsAt(rig.simulator)).toHaveLength(3)
   })
 
   it('that is incomplete is still an answer', async () => {

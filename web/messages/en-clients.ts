@@ -23,7 +23,7 @@ export const enClients = {
 
   'clients.kept': 'Kept responses',
   'settings.keepWhat':
-    'A response of /v1/responses that is kept can be read again later, made in the background, and continued on any account. Content is kept only on somebody’s explicit word, and encrypted.',
+    'A response that is kept can be read again later, made in the background, and continued on any account. Content is kept only on somebody’s explicit word, and encrypted; what Codex sends to its own routes never is.',
   'settings.keepResponses': 'Which responses are kept?',
   'keepResponses.never': 'None',
   'keepResponses.never.what': 'No content is kept, whatever clients ask for.',

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { AffinityKey } from '../../domain/affinity.ts'
 import { type Identity, upstreamHeaders } from '../../upstream/headers.ts'
 import type { Pass } from './call.ts'
 
@@ -20,17 +19,6 @@ export function minimalHeaders(pass: Pass, identity: Identity, version: string):
   const all = passedHeaders(pass, identity, { version, keepTurnState: false })
   const isKept = (name: string) => kept.has(name) || name.startsWith('x-openai-') || name.startsWith('x-codex-')
   return Object.fromEntries(Object.entries(all).filter(([name]) => isKept(name)))
-}
-
-/** The same keys as those of turns, so that a call finds the account of its thread. */
-export function affinityKeysOf(headers: IncomingHttpHeaders): AffinityKey[] {
-  const named = (...names: string[]) => names.map((name) => headers[name]).find((value) => value)
-  const thread = named('thread-id')
-  const session = named('session-id', 'session_id', 'x-codex-session-id')
-  const keys: AffinityKey[] = []
-  if (typeof thread === 'string') keys.push({ kind: 'thread', id: thread })
-  if (typeof session === 'string') keys.push({ kind: 'session', id: session })
-  return keys
 }
 
 const told = [

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
+import { affinityKeysOf } from '../ask.ts'
 import { sendFailure, refusal as toldRefusal, unexplained } from '../failure.ts'
 import { UpstreamRefusal } from '../refusal.ts'
 import type { Pass, PassDeps, Told } from './call.ts'
-import { affinityKeysOf } from './call-headers.ts'
 import { recordPass } from './record-pass.ts'
 
 export type PassRules = {

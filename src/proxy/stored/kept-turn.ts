@@ -3,7 +3,7 @@ import type { Ask } from '../../domain/request.ts'
 import type { Settings } from '../../domain/settings.ts'
 import { AppError } from '../../errors.ts'
 import { randomId } from '../../lib/secrets.ts'
-import { isObject, itemsOf, shownResponse } from '../../stored/items.ts'
+import { itemsOf, shownResponse } from '../../stored/items.ts'
 import type { Recording } from '../../stored/recording.ts'
 import type { Stored } from '../../stored/stored.ts'
 import { type Asked, readAsk } from '../ask.ts'
@@ -12,6 +12,7 @@ import type { Exchange } from '../exchange.ts'
 import { normalizeRequest, parseBody } from '../normalize.ts'
 import type { Spoken } from '../surfaces.ts'
 import { type Dress, dressedShape } from './dressed-shape.ts'
+import { metadataOf } from './metadata.ts'
 import { queuedResponse } from './queued.ts'
 
 type Json = Record<string, unknown>
@@ -27,7 +28,6 @@ export type KeptTurn = { ask: Ask; body: Buffer; exchange: Exchange; background:
 type Arrival = { headers: IncomingHttpHeaders; requestId: string; startedAtMs: number; signal: AbortSignal }
 
 const sealedReasoning = 'reasoning.encrypted_content'
-const keyLimits = { pairs: 16, name: 64, value: 512 }
 
 /** Null: nothing of all this is wanted, and the request goes its ordinary way. @throws AppError naming the field */
 export async function keptTurn(
@@ -45,7 +45,7 @@ export async function keptTurn(
 
   const { background: _background, ...body } = parseBody(spoken.request)
   const metadata = keeps ? metadataOf(body.metadata) : {}
-  const threadId = history?.threadId ?? randomId('kept_')
+  const threadId = history?.threadId ?? spoken.threadId ?? randomId('kept_')
   const request = requestOf(body, keeps, history?.items ?? null)
   const bytes = Buffer.from(JSON.stringify(request))
   if (history !== null && bytes.length > maxBodyBytes) throw tooLong()
@@ -66,7 +66,7 @@ export async function keptTurn(
             threadId,
             metadata,
           },
-          input: itemsOf(body.input),
+          input: spoken.input ?? itemsOf(body.input),
         })
       : null
     if (keeps) Object.assign(fields, { metadata, background: asked.background })
@@ -136,20 +136,6 @@ function dressedExchange(inner: Exchange, dress: Dress): Exchange {
       return inner.objectOf(shownResponse(whole, include))
     },
   }
-}
-
-/** @throws AppError */
-function metadataOf(value: unknown): Record<string, string> {
-  const pairs = Object.entries(isObject(value) ? value : {})
-  const { pairs: most, name: longestName, value: longestValue } = keyLimits
-  const isSound = pairs.every(
-    ([name, one]) => typeof one === 'string' && name.length <= longestName && one.length <= longestValue,
-  )
-  if ((value != null && !isObject(value)) || !isSound || pairs.length > most) {
-    const message = `"metadata" is an object of at most ${most} texts, of at most ${longestValue} characters, with names of at most ${longestName}.`
-    throw new AppError('invalid_request', { message, param: 'metadata' })
-  }
-  return Object.fromEntries(pairs.map(([name, one]) => [name, String(one)]))
 }
 
 function tooLong(): AppError {

@@ -7,7 +7,10 @@ import type { Stored } from '../../stored/stored.ts'
 import { countResponseTokens } from '../../translate/responses/count.ts'
 import { type BodyReader, maxBodyBytes } from '../body.ts'
 import { parseObjectBody } from '../normalize.ts'
+import { addChatRoutes } from './chat-routes.ts'
 import { type FollowReplyDeps, followReply } from './follow-reply.ts'
+import { completedInput } from './item-references.ts'
+import { listOf, pageOf } from './lists.ts'
 
 export type StoredRouteDeps = FollowReplyDeps & {
   stored: Stored
@@ -34,9 +37,10 @@ const ItemsQuery = z.object({
 const Params = z.object({ id: z.string() })
 const bodyDeadlineMs = 60_000
 
-/** What can be done with responses that were kept, and the count of tokens before one is made. */
+/** What can be done with responses and chat completions that were kept, and the count of tokens before one is made. */
 export function addStoredRoutes(app: FastifyInstance, deps: StoredRouteDeps): void {
   const { stored, keyOf } = deps
+  addChatRoutes(app, deps)
   const local = { config: { access: 'local' } } as const
   const nameIn = (request: FastifyRequest): StoredName => ({
     kind: 'response',
@@ -60,7 +64,12 @@ export function addStoredRoutes(app: FastifyInstance, deps: StoredRouteDeps): vo
   app.get('/v1/responses/:id/input_items', local, async (request) => {
     const query = ItemsQuery.parse(request.query)
     const items = inputItems(await stored.lineage(nameIn(request)))
-    return pageOf(query.order === 'asc' ? items : items.toReversed(), query)
+    const page = pageOf(query.order === 'asc' ? items : items.toReversed(), query)
+    const include = includeOf(query)
+    return listOf(
+      page.items.map((item) => shownItem(item, include)),
+      page.hasMore,
+    )
   })
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
@@ -93,23 +102,6 @@ function includeOf(query: { include?: Set<string> | undefined; 'include[]'?: Set
   return new Set([...(query.include ?? []), ...(query['include[]'] ?? [])])
 }
 
-function pageOf(items: Record<string, unknown>[], query: z.infer<typeof ItemsQuery>) {
-  const include = includeOf(query)
-  const at = query.after === undefined ? -1 : items.findIndex(({ id }) => id === query.after)
-  if (query.after !== undefined && at === -1) {
-    const message = `There is no item ${query.after.slice(0, 200)} in the list.`
-    throw new AppError('invalid_request', { message, param: 'after' })
-  }
-  const data = items.slice(at + 1, at + 1 + query.limit).map((item) => shownItem(item, include))
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: items.length > at + 1 + query.limit,
-  }
-}
-
 /** @throws AppError */
 async function countedTokens(bytes: Buffer, keyId: string | null, stored: Stored): Promise<number> {
   const body = parseObjectBody(bytes)
@@ -117,6 +109,8 @@ async function countedTokens(bytes: Buffer, keyId: string | null, stored: Stored
     const message = 'The tokens of a conversation cannot be counted here: only its account knows it.'
     throw new AppError('invalid_request', { message, param: 'conversation' })
   }
+  const items = await completedInput(body.input, keyId, stored)
+  if (items !== null) body.input = items.sent
   const previousId = body.previous_response_id ?? null
   if (previousId === null) return countResponseTokens(body)
   const history = await stored.history(String(previousId), keyId)

@@ -111,7 +111,7 @@ describe('when no account is left, the client is told', () => {
       error: {
         type: 'usage_limit_reached',
         code: 'usage_limit_reached',
-        message: 'The usage limit has been reached',
+        message: 'The usage limit has been reached. Try again in 2 min.',
         param: null,
         plan_type: 'plus',
         resets_at: Math.ceil((nowMs + 90_500) / 1_000),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { affinityKeysOf } from '../../../../src/proxy/ask.ts'
 import type { Pass } from '../../../../src/proxy/pass/call.ts'
-import { affinityKeysOf, minimalHeaders, passedHeaders, toldHeaders } from '../../../../src/proxy/pass/call-headers.ts'
+import { minimalHeaders, passedHeaders, toldHeaders } from '../../../../src/proxy/pass/call-headers.ts'
 import { callIdIn, isCallPath } from '../../../../src/proxy/pass/realtime.ts'
 import { answerAs, checkTranscription } from '../../../../src/proxy/pass/transcription.ts'
 
