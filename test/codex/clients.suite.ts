@@ -1,71 +1,22 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { answersIn, type Codex, type CodexRun, clientVersions, commandsIn, createCodex, troubleIn } from './codex.ts'
-import { type ConfigChanges, configToml } from './config.ts'
-import { type Outside, startOutside } from './outside.ts'
-import { type Product, poolEmails, startProduct, visitorEmail } from './product.ts'
-import { createServedTable } from './served-table.ts'
-import { startTap, type Tap } from './tap.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { clientVersions, troubleIn } from './codex.ts'
+import { poolEmails, visitorEmail } from './product.ts'
+import { expectAnswer, expectShell, printServed, shellTurn, useStage } from './stage.ts'
 
-const table = createServedTable()
-afterAll(() => console.log(`\nWho served what:\n\n${table.text()}\n`))
+printServed()
 
 describe.each(clientVersions)('Codex CLI %s', (version) => {
-  let product: Product
-  let tap: Tap
-  let outside: Outside
-  let closing: (() => Promise<void>)[] = []
-
-  beforeEach(async ({ task }) => {
-    outside = await startOutside()
-    closing.push(outside.close)
-    product = await startProduct()
-    closing.push(product.close)
-    tap = await startTap(product.url)
-    closing.push(tap.close)
-    closing.push(async () => table.add(version, task.name, await product.served()))
-  })
-
-  afterEach(async () => {
-    const last = closing.toReversed()
-    closing = []
-    const failures: unknown[] = []
-    for (const close of last) await close().catch((error: unknown) => failures.push(error))
-    expect(failures).toEqual([])
-    expect(outside.asked, 'went to the internet').toEqual([])
-  })
-
-  async function codexWith(changes: ConfigChanges = {}, login?: object): Promise<Codex> {
-    const config = configToml(tap.url, changes)
-    const codex = await createCodex({ version, config, outsideUrl: outside.url, ...(login ? { login } : {}) })
-    closing.push(codex.remove)
-    return codex
-  }
-
+  const { product, tap, codexWith, lastServed } = useStage(version)
   /** Turns as the product met them. */
-  const turnsSeen = () => tap.seen.filter(({ method }) => method === 'POST')
-  const lastServed = async () => {
-    const last = (await product.served()).at(-1)
-    if (!last?.by) throw new Error('No account has served yet.')
-    return { by: last.by, triedBefore: last.tries.slice(0, -1) }
-  }
-  /** What a person would see: an answer, and nothing else. */
-  const expectAnswer = (run: CodexRun, answer: string) => {
-    expect(troubleIn(run)).toEqual([])
-    expect(answersIn(run)).toEqual([answer])
-  }
-  const expectShell = (run: CodexRun) => {
-    expectAnswer(run, 'The command finished. Its output begins with: from-the-shell')
-    expect(commandsIn(run)).toMatchObject([{ aggregated_output: 'from-the-shell\n', exit_code: 0 }])
-  }
-  const shellTurn = 'FAKE_TOOL: echo from-the-shell'
+  const turnsSeen = () => tap().seen.filter(({ method }) => method === 'POST')
 
   it('gets an answer', async () => {
     const codex = await codexWith()
     expectAnswer(await codex.turn('FAKE_TEXT: a first answer'), 'a first answer')
     expect(poolEmails).toContain((await lastServed()).by)
-    expect(tap.seen.map(({ method, path, status }) => [method, path, status])).toEqual([
+    expect(tap().seen.map(({ method, path, status }) => [method, path, status])).toEqual([
       ['POST', '/backend-api/codex/responses', 200],
     ])
   })
@@ -77,7 +28,7 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
   ])('runs a shell command and sends its output back, with %s', async (_, changes) => {
     const codex = await codexWith(changes)
     expectShell(await codex.turn(shellTurn))
-    const [first, second] = product.upstreamTurns()
+    const [first, second] = product().upstreamTurns()
     expect(second?.headers['x-codex-turn-state']).toBeDefined()
     expect(second?.email).toBe(first?.email)
   })
@@ -86,7 +37,7 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
     const codex = await codexWith()
     expectAnswer(await codex.turn('FAKE_TEXT: the first answer'), 'the first answer')
     expectAnswer(await codex.resume('FAKE_TEXT: the second answer'), 'the second answer')
-    const [first, second] = product.upstreamTurns()
+    const [first, second] = product().upstreamTurns()
     expect(second?.email).toBe(first?.email)
     expect(JSON.stringify(second?.body?.input)).toContain('the first answer')
   })
@@ -94,10 +45,14 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
   it('sees nothing of it when the account reaches its limit in the middle of a turn', async () => {
     const codex = await codexWith()
     const running = codex.turn('FAKE_TOOL: until [ -e go-on ]; do sleep 0.05; done; echo from-the-shell')
-    const first = await vi.waitFor(() => servedBy(product.upstreamTurns().find(({ outcome }) => outcome !== 'open')), {
-      timeout: 20_000,
-    })
-    product.simulator.script(first, { kind: 'usage_limit', times: 'always' })
+    const ended = () =>
+      servedBy(
+        product()
+          .upstreamTurns()
+          .find(({ outcome }) => outcome !== 'open'),
+      )
+    const first = await vi.waitFor(ended, { timeout: 20_000 })
+    product().simulator.script(first, { kind: 'usage_limit', times: 'always' })
     await writeFile(join(codex.folder, 'go-on'), '')
     expectShell(await running)
     const { by, triedBefore } = await lastServed()
@@ -110,7 +65,7 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
     const codex = await codexWith()
     await codex.turn('FAKE_TEXT: the first answer')
     const { by: first } = await lastServed()
-    product.simulator.script(first, { kind: 'usage_limit', times: 'always' })
+    product().simulator.script(first, { kind: 'usage_limit', times: 'always' })
     expectAnswer(await codex.resume('FAKE_TEXT: the second answer'), 'the second answer')
     const { by: second, triedBefore } = await lastServed()
     expect(second).not.toBe(first)
@@ -124,7 +79,7 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
     const codex = await codexWith()
     await codex.turn('FAKE_TEXT: the first answer')
     const { by: first } = await lastServed()
-    product.simulator.script(first, { kind: 'cut_before_output', times: 'always' })
+    product().simulator.script(first, { kind: 'cut_before_output', times: 'always' })
     expectAnswer(await codex.resume('FAKE_TEXT: the second answer'), 'the second answer')
     const { by: second, triedBefore } = await lastServed()
     expect(second).not.toBe(first)
@@ -133,12 +88,12 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
   })
 
   it('sees nothing of it when an access token is refused and has to be renewed', async () => {
-    for (const email of poolEmails) product.simulator.script(email, { kind: 'unauthorized' })
+    for (const email of poolEmails) product().simulator.script(email, { kind: 'unauthorized' })
     const codex = await codexWith()
     expectAnswer(await codex.turn('FAKE_TEXT: an answer'), 'an answer')
     const { by, triedBefore } = await lastServed()
     expect(triedBefore).toEqual([{ by, verdict: 'unauthorized' }])
-    expect(product.simulator.refreshes).toMatchObject([{ email: by, accepted: true }])
+    expect(product().simulator.refreshes).toMatchObject([{ email: by, accepted: true }])
     expect(turnsSeen()).toHaveLength(1)
   })
 
@@ -146,17 +101,17 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
     const codex = await codexWith()
     await codex.turn('FAKE_TEXT: the first answer')
     const { by: first } = await lastServed()
-    product.simulator.script(first, { kind: 'unauthorized', times: 'always' })
+    product().simulator.script(first, { kind: 'unauthorized', times: 'always' })
     expectAnswer(await codex.resume('FAKE_TEXT: the second answer'), 'the second answer')
     expect((await lastServed()).by).not.toBe(first)
-    expect(await product.statusOf(first)).toBe('reauth_required')
+    expect(await product().statusOf(first)).toBe('reauth_required')
     expect(turnsSeen()).toHaveLength(2)
   })
 
   it('tells of the usage limit and its first reset, with one request, when all accounts are out', async () => {
     for (const [index, email] of poolEmails.entries()) {
       const resetsInSeconds = [7_200, 3_600, 10_800][index] ?? null
-      product.simulator.script(email, { kind: 'usage_limit', times: 'always', resetsInSeconds })
+      product().simulator.script(email, { kind: 'usage_limit', times: 'always', resetsInSeconds })
     }
     const codex = await codexWith()
     const fromMs = Date.now()
@@ -168,77 +123,45 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
     // The upstream rounds the reset up to a second.
     expect([fromMs, untilMs + 1_000].map((ms) => timeOfDay(ms + 3_600_000))).toContain(told)
     expect(turnsSeen().map(({ status }) => status)).toEqual([429])
-    expect(product.upstreamTurns()).toHaveLength(3)
+    expect(product().upstreamTurns()).toHaveLength(3)
     // Now the product knows, and need not ask.
     expect(troubleIn(await codex.turn('FAKE_TEXT: never said')).join()).toContain(`${told}.`)
     expect(turnsSeen().map(({ status }) => status)).toEqual([429, 429])
-    expect(product.upstreamTurns()).toHaveLength(3)
-  })
-
-  it('falls back to HTTP at once when config.toml asks for WebSockets', async () => {
-    const codex = await codexWith({ provider: 'supports_websockets = true' })
-    expectShell(await codex.turn(shellTurn))
-    expect(tap.seen.map(({ method, path, status }) => [method, path, status])).toEqual([
-      ['GET', '/backend-api/codex/responses', 426],
-      ['POST', '/backend-api/codex/responses', 200],
-      ['POST', '/backend-api/codex/responses', 200],
-    ])
+    expect(product().upstreamTurns()).toHaveLength(3)
   })
 
   it('may compress its requests: a provider named exactly "OpenAI" and a ChatGPT login', async () => {
-    // Account calls must go to another origin than the turns: 0.169.0 would send the turns past the product.
-    const changes = { name: 'OpenAI', provider: 'requires_openai_auth = true', chatgptUrl: product.simulator.baseUrl }
-    const codex = await codexWith(changes, product.simulator.authJson(visitorEmail))
+    // Account calls must go to another origin than the turns: 0.169.0 would send the turns past the product().
+    const changes = {
+      name: 'OpenAI',
+      provider: 'requires_openai_auth = true',
+      chatgptUrl: product().simulator.baseUrl,
+    }
+    const codex = await codexWith(changes, product().simulator.authJson(visitorEmail))
     expectShell(await codex.turn(shellTurn))
     expect(turnsSeen().map(({ headers, status }) => [headers['content-encoding'], status])).toEqual([
       ['zstd', 200],
       ['zstd', 200],
     ])
-    for (const { headers, email } of product.upstreamTurns()) {
+    for (const { headers, email } of product().upstreamTurns()) {
       expect(headers['content-encoding']).toBeUndefined()
       expect(poolEmails).toContain(email)
     }
   })
 
   it('takes its model catalogue from the product when it is signed in, and is served by the pool', async () => {
-    const codex = await codexWith({ provider: 'requires_openai_auth = true' }, product.simulator.authJson(visitorEmail))
+    const codex = await codexWith(
+      { provider: 'requires_openai_auth = true' },
+      product().simulator.authJson(visitorEmail),
+    )
     expectShell(await codex.turn(shellTurn))
-    const asked = tap.seen.filter(({ path }) => path === `/backend-api/codex/models?client_version=${version}`)
+    const asked = tap().seen.filter(({ path }) => path === `/backend-api/codex/models?client_version=${version}`)
     expect(asked.map(({ status }) => status)).toContain(200)
     // These words stand in the simulated catalogue only: Codex has accepted it.
-    expect(JSON.stringify(product.upstreamTurns()[0]?.body)).toContain('a coding agent that talks to a simulated model')
-    expect(poolEmails).toContain((await lastServed()).by)
-  })
-
-  const compactEarly = 'model_auto_compact_token_limit = 5000'
-
-  it.each([
-    ['by itself', {}, 'CONTEXT CHECKPOINT COMPACTION'],
-    ['with the upstream’s help', { name: 'OpenAI' }, '"compaction_trigger"'],
-  ])('compacts a long thread %s', async (_, changes, request) => {
-    const codex = await codexWith({ top: compactEarly, ...changes })
-    expectAnswer(await codex.turn('FAKE_TEXT: the first answer'), 'the first answer')
-    expectAnswer(await codex.resume('FAKE_TEXT: the second answer'), 'the second answer')
-    const [first, compaction, second] = product.upstreamTurns()
-    expect(JSON.stringify(compaction?.body?.input)).toContain(request)
-    expect(compaction?.email).toBe(first?.email)
-    expect(second?.email).toBe(first?.email)
-  })
-
-  it('tells of the usage limit, with one request, when only an account that is out can read the compacted thread', async () => {
-    const codex = await codexWith({ top: compactEarly, name: 'OpenAI' })
-    await codex.turn('FAKE_TEXT: the first answer')
-    await codex.resume('FAKE_TEXT: the second answer')
-    product.simulator.script((await lastServed()).by, { kind: 'usage_limit', times: 'always' })
-    const before = turnsSeen().length
-    expect(troubleIn(await codex.resume('FAKE_TEXT: never said')).join()).toMatch(
-      /hit your usage limit\..*try again at/,
+    expect(JSON.stringify(product().upstreamTurns()[0]?.body)).toContain(
+      'a coding agent that talks to a simulated model',
     )
-    expect(
-      turnsSeen()
-        .slice(before)
-        .map(({ status }) => status),
-    ).toEqual([429])
+    expect(poolEmails).toContain((await lastServed()).by)
   })
 })
 

@@ -58,10 +58,7 @@ type LogItem = {
 /** By e-mail, what is to be said of an account but that it has plan plus. */
 export type AccountsGiven = Record<string, Partial<SimulatedAccountOptions>>
 
-export async function startProduct(
-  given: AccountsGiven = {},
-  options: SimulatorOptions = {},
-): Promise<Product> {
+export async function startProduct(given: AccountsGiven = {}, options: SimulatorOptions = {}): Promise<Product> {
   const simulator = await startSimulator({
     ...options,
     accounts: [...poolEmails, visitorEmail].map((email) => ({ email, plan: 'plus', ...given[email] })),
@@ -162,7 +159,9 @@ function viewsOf(product: Pick<Product, 'url' | 'simulator'>): Views {
   }
   const accounts = async (): Promise<AccountItem[]> => (await read('/api/accounts')).accounts
   const asked = (wanted: string) =>
-    product.simulator.requests.filter(({ method, path }) => method === wanted && path === '/backend-api/codex/responses')
+    product.simulator.requests.filter(
+      ({ method, path }) => method === wanted && path === '/backend-api/codex/responses',
+    )
   return {
     upstreamTurns: () => asked('POST'),
     upstreamFrames: () => asked('WS'),

@@ -40,13 +40,20 @@ export function useSocketStage(version: ClientVersion): SocketStage {
     ...stage,
     sockets: () => seen().flatMap(({ socket }) => socket?.() ?? []),
     posts: () => seen().flatMap(({ method, path }) => (method === 'POST' ? [path] : [])),
-    asked: () => stage.product().upstreamFrames().map(({ email }) => email ?? ''),
+    asked: () =>
+      stage
+        .product()
+        .upstreamFrames()
+        .map(({ email }) => email ?? ''),
     async shellTurnWith(changes, inBetween) {
       const codex = await stage.codexWith(changes)
       const running = codex.turn('FAKE_TOOL: until [ -e go-on ]; do sleep 0.05; done; echo from-the-shell')
       await vi.waitFor(
         () => {
-          const turns = stage.product().upstreamFrames().filter(({ body }) => body?.generate !== false)
+          const turns = stage
+            .product()
+            .upstreamFrames()
+            .filter(({ body }) => body?.generate !== false)
           expect(turns.map(({ outcome }) => outcome)).toEqual(['finished'])
         },
         { timeout: 30_000 },

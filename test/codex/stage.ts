@@ -3,9 +3,9 @@ import type { SimulatorOptions } from '../../src/simulator/upstream.ts'
 import { type AppServer, startAppServer } from './app-server.ts'
 import {
   answersIn,
+  type ClientVersion,
   type Codex,
   type CodexRun,
-  type ClientVersion,
   commandsIn,
   createCodex,
   troubleIn,

@@ -93,7 +93,9 @@ export async function startTap(url: string): Promise<Tap> {
       const sockets = seen.flatMap(({ socket }) => socket?.() ?? [])
       const posts = seen.filter(({ method }) => method === 'POST').length
       const frames = sockets.map(({ status, sent }) => (status === 101 ? sent.join('+') : status))
-      return [...(frames.length > 0 ? [`ws ${frames.join(' / ')}`] : []), ...(posts > 0 ? [`${posts} POST`] : [])].join(', ')
+      return [...(frames.length > 0 ? [`ws ${frames.join(' / ')}`] : []), ...(posts > 0 ? [`${posts} POST`] : [])].join(
+        ', ',
+      )
     },
     pointAt(moved) {
       target = moved

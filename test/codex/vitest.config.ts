@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['*.suite.ts'],
     globalSetup: ['./install.ts'],
     testTimeout: 60_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
     hookTimeout: 60_000,
     disableConsoleIntercept: true,
   },

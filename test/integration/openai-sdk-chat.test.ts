@@ -117,6 +117,23 @@ describe('a chat completion', () => {
     expect(askedOf(rig.simulator)).toBe('ab')
   })
 
+  it('stays with the account that has the conversation cached, although nothing names it', async () => {
+    await fetch(`${rig.url}/api/settings`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ strategy: 'round_robin' }),
+    })
+    const messages = [...user('FAKE_TEXT: first')]
+    for (const next of ['second', 'third', 'fourth']) {
+      const { choices } = await client.chat.completions.create({ model, messages })
+      messages.push(choices[0]?.message as (typeof messages)[0], ...user(`FAKE_TEXT: ${next}`))
+    }
+    await client.chat.completions.create({ model, messages: user('FAKE_TEXT: another conversation') })
+    const asked = askedOf(rig.simulator)
+    expect(new Set(asked.slice(0, 3)).size).toBe(1)
+    expect(asked[3]).not.toBe(asked[0])
+  })
+
   it('is refused with the field that is wrong', async () => {
     const failure = await failureOf(client.chat.completions.create({ model, messages: user('hi'), n: 3 }))
     expect(failure).toBeInstanceOf(BadRequestError)

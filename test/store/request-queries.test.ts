@@ -35,6 +35,22 @@ onEveryEngine((context) => {
       expect(await requests.sums({ sinceMs: 5 * hour, untilMs: 9 * hour, bucketMs: hour })).toEqual([])
     })
 
+    it('may be those of one key, or of what came without one', async () => {
+      const { requests } = context.store
+      await requests.add([
+        requestRecord('a', { atMs: 1, keyId: 'key_1' }),
+        requestRecord('b', { atMs: 2, keyId: 'key_2' }),
+        requestRecord('c', { atMs: 3 }),
+        requestRecord('d', { atMs: hour, keyId: 'key_1' }),
+      ])
+      const countOf = async (given: { keyId?: string | null }) =>
+        (await requests.sums({ sinceMs: 0, untilMs: 2 * hour, bucketMs: hour, ...given })).map((one) => one.requests)
+      expect(await countOf({})).toEqual([3, 1])
+      expect(await countOf({ keyId: 'key_1' })).toEqual([1, 1])
+      expect(await countOf({ keyId: null })).toEqual([1])
+      expect(await countOf({ keyId: 'key_3' })).toEqual([])
+    })
+
     it('may exceed what a 32-bit number holds', async () => {
       const { requests } = context.store
       const usage = { input: 2_000_000_000, cached: 0, output: 1, reasoning: 0 }
