@@ -29,7 +29,12 @@ export type Admitted = {
   lease: Lease | null
   /** True when the request could not even wait, because too many do. */
   isCrowdedOut: boolean
+  /** How long it stood in the queue; 0: it was answered at once. */
+  waitedMs: number
 }
+
+/** What choosing found, before anything is said about waiting. */
+type Attempt = Omit<Admitted, 'waitedMs'>
 
 type Waiter = {
   ask: AdmissionAsk
@@ -38,7 +43,7 @@ type Waiter = {
   untilMs: number
   /** Why it waits, as it was found last. */
   decision: Decision
-  settle(admitted: Admitted): void
+  settle(attempt: Attempt): void
 }
 
 export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () => Settings }): Admission {
@@ -51,7 +56,7 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
   let wake: { atMs: number; cancel(): void } | null = null
 
   /** Choosing and counting in is one step: nothing may come between. */
-  const attempt = (ask: AdmissionAsk): Admitted => {
+  const attempt = (ask: AdmissionAsk): Attempt => {
     const decision = pool.choose(ask)
     if (decision.accountId === null) return { decision, lease: null, isCrowdedOut: false }
     return { decision, lease: counted(ask, pool.lease(decision.accountId, ask.tokens)), isCrowdedOut: false }
@@ -88,6 +93,7 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
   }
   const wait = (ask: AdmissionAsk, decision: Decision, untilMs: number, signal: AbortSignal): Promise<Admitted> =>
     new Promise((resolve, reject) => {
+      const sinceMs = clock.now()
       const leave = () => {
         waiters.delete(waiter)
         cancelDeadline()
@@ -102,7 +108,7 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
         ...{ ask, decision, untilMs, sort: sortOf(ask) },
         settle(admitted) {
           leave()
-          resolve(admitted)
+          resolve({ ...admitted, waitedMs: clock.now() - sinceMs })
         },
       }
       // What has come to pass at the very end still counts.
@@ -153,7 +159,7 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
 
   return {
     async admit(ask, untilMs, signal) {
-      const admitted = attempt(ask)
+      const admitted = { ...attempt(ask), waitedMs: 0 }
       if (admitted.lease !== null) return admitted
       const { excluded } = admitted.decision
       if (!isWorthWaiting(excluded, untilMs) || untilMs <= clock.now()) return admitted

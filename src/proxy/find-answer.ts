@@ -95,8 +95,7 @@ type PlaceAsk = {
 async function takePlace(turn: Turn, { ownerId, home, tried, round }: PlaceAsk, deps: FindDeps) {
   const { admission, clock, settings } = deps
   const { requestId, model, keyId, inputTokens } = turn.ask
-  const askedAtMs = clock.now()
-  const untilMs = askedAtMs + settings().waitSeconds * 1_000 - turn.waitedMs
+  const untilMs = clock.now() + settings().waitSeconds * 1_000 - turn.waitedMs
   const place = await admission.admit(
     {
       ...{ model, keyId, inputTokens, ownerId, home, tried, seed: `${requestId}:${round}` },
@@ -105,7 +104,7 @@ async function takePlace(turn: Turn, { ownerId, home, tried, round }: PlaceAsk, 
     untilMs,
     turn.signal,
   )
-  turn.waitedMs += clock.now() - askedAtMs
+  turn.waitedMs += place.waitedMs
   turn.decision = place.decision
   return place
 }

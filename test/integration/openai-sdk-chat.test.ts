@@ -123,10 +123,10 @@ describe('a chat completion', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ strategy: 'round_robin' }),
     })
-    const messages = [...user('FAKE_TEXT: first')]
+    const messages: OpenAI.ChatCompletionMessageParam[] = [...user('FAKE_TEXT: first')]
     for (const next of ['second', 'third', 'fourth']) {
       const { choices } = await client.chat.completions.create({ model, messages })
-      messages.push(choices[0]?.message as (typeof messages)[0], ...user(`FAKE_TEXT: ${next}`))
+      messages.push(...choices.map(({ message }) => message), ...user(`FAKE_TEXT: ${next}`))
     }
     await client.chat.completions.create({ model, messages: user('FAKE_TEXT: another conversation') })
     const asked = askedOf(rig.simulator)

@@ -67,7 +67,7 @@ async function takePlace(
   }
   const untilMs = askedAtMs + settings().waitSeconds * 1_000 - pass.waitedMs
   const admitted = await admission.admit({ ...ask, ownerId }, untilMs, signal)
-  pass.waitedMs += clock.now() - askedAtMs
+  pass.waitedMs += admitted.waitedMs
   return keep(pass, admitted, admitted.decision.because)
 }
 

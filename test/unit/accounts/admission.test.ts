@@ -23,6 +23,7 @@ describe('a request', () => {
     const rig = await queueRig(two, places(1))
     const [one, other] = await visits(rig, 2)
     expect(states(one as Visit, other as Visit)).toBe('admitted admitted')
+    expect(one?.admitted?.waitedMs).toBe(0)
     expect(rig.pool.accounts().map(({ inFlight, starting }) => [inFlight, starting])).toEqual([
       [1, 1],
       [1, 1],
@@ -38,7 +39,11 @@ describe('a request', () => {
     expect([third.state, rig.admission.waiting()]).toEqual(['waiting', 1])
     rig.clock.advance(4_000)
     await released(rig, one)
-    expect(third).toMatchObject({ state: 'admitted', waitedMs: 4_000, admitted: { isCrowdedOut: false } })
+    expect(third).toMatchObject({
+      state: 'admitted',
+      waitedMs: 4_000,
+      admitted: { isCrowdedOut: false, waitedMs: 4_000 },
+    })
     expect(rig.admission.waiting()).toBe(0)
   })
 
