@@ -35,8 +35,8 @@ export function nothingLeft(
   }
   const busy = busyError(turn, decision)
   if (busy) return busy
-  if (owner !== null && (last === null || last.fault.kind === 'limited')) {
-    if (owner.object.kind === 'response' || owner.object.kind === 'conversation') return lostContinuation(turn)
+  if (owner !== null && (last === null || isOut(last.fault))) {
+    if (isContinued(owner)) return lostContinuation(turn)
     const message = 'The account that holds a file of this request is not available.'
     return new AppError('owner_unavailable', { message })
   }
@@ -58,9 +58,21 @@ export function nothingLeft(
     // What the others cannot read most likely belongs to the thread's account: when that one is back, it can go on.
     const home = homeId === null ? null : pool.get(homeId)
     const homeIsOut = home ? spentPoolError([home], turn.ask.model, clock.now()) : null
-    return homeIsOut ?? new AppError('upstream_error', { message: last.fault.error.message })
+    if (homeIsOut) return homeIsOut
+    // A prewarm, which holds nothing to be read, may have gone to another account than the thread's.
+    if (owner !== null && isContinued(owner) && home && home.id !== owner.accountId) return lostContinuation(turn)
+    return new AppError('upstream_error', { message: last.fault.error.message })
   }
   return new UpstreamRefusal(last.fault, last.head)
+}
+
+/** The account cannot serve anybody at present, whatever is asked. */
+function isOut({ kind }: Fault): boolean {
+  return kind === 'limited' || kind === 'unauthorized' || kind === 'sign_in_lost'
+}
+
+function isContinued({ object }: Owner): boolean {
+  return object.kind === 'response' || object.kind === 'conversation'
 }
 
 /** Accounts that the request or the settings pass by say nothing of when the others are back. */

@@ -36,7 +36,7 @@ export async function readTurn(
   arrival: Arrival,
   deps: ServeDeps,
 ): Promise<ReadTurn> {
-  const { headers, requestId, startedAtMs } = arrival
+  const { headers, requestId, startedAtMs, transport } = arrival
   /** What must be let go of with the body. */
   const held: (() => void)[] = []
   try {
@@ -46,7 +46,9 @@ export async function readTurn(
     return await understand(spoken, asked, surface, arrival, held, deps)
   } catch (error) {
     letGo(held)
-    if (error instanceof AppError) settleRejected({ headers, requestId, route: surface.path, startedAtMs }, error, deps)
+    if (error instanceof AppError) {
+      settleRejected({ headers, requestId, route: surface.path, startedAtMs, transport }, error, deps)
+    }
     throw error
   }
 }

@@ -29,7 +29,8 @@ export function bind(turn: Turn, { head, accountId, lease }: Found, deps: Settle
   const { affinity } = deps
   announce(turn, 'streaming', accountId, deps)
   lease.started()
-  affinity.bind(turn.ask.affinityKeys, accountId)
+  // A prewarm says nothing of the conversation: where that one is at home stays as it is.
+  if (!turn.isPrewarm) affinity.bind(turn.ask.affinityKeys, accountId)
   const turnState = head.headers['x-codex-turn-state']
   if (typeof turnState === 'string') affinity.own({ kind: 'turn_state', id: turnState }, accountId)
 }
@@ -90,14 +91,14 @@ export function settleFailure(
 
 /** The request could not even be read: there is little to record, but a person will look for it. */
 export function settleRejected(
-  request: Omit<Recorded, 'ask' | 'attempts' | 'decision' | 'waitedMs' | 'affinityKey'>,
+  { transport, ...request }: Pick<Recorded & Turn, 'headers' | 'requestId' | 'route' | 'startedAtMs' | 'transport'>,
   error: AppError,
   deps: SettleDeps,
 ): void {
   const { code: errorCode, message: errorMessage, status: httpStatus } = error
   write({ ...request, ask: null, affinityKey: null, attempts: [], waitedMs: 0, decision: null }, deps, {
     ...{ status: 'error', httpStatus, errorCode, errorMessage, accountId: null },
-    ...{ firstTokenMs: null, transport: 'json', response: null },
+    ...{ firstTokenMs: null, transport: transport ?? 'json', response: null },
   })
 }
 

@@ -27,7 +27,7 @@ const turn = (given: Partial<Turn> = {}): Turn => ({
   ...given,
 })
 const owner = (kind: Owner['object']['kind'], accountId = 'a'): Owner => ({ accountId, object: { kind, id: 'x' } })
-const fault = (kind: 'transient' | 'unreadable', message = 'Said by the upstream.'): Search['last'] => {
+const fault = (kind: Fault['kind'], message = 'Said by the upstream.'): Search['last'] => {
   const error = { status: 500, code: 'server_error', message, param: null, plan: null, resetsAtMs: null }
   return { fault: { kind, error } as Fault, head: null }
 }
@@ -164,6 +164,14 @@ describe('when nobody can be asked, the client is told', () => {
     },
   )
 
+  it.each(['limited', 'unauthorized', 'sign_in_lost'] as const)(
+    'to send everything again when the account of a response said that it is out (%s)',
+    async (kind) => {
+      const search = { owner: owner('response'), last: fault(kind) }
+      expect(await told([anAccount('a')], search)).toMatchObject({ code: 'stream_incomplete' })
+    },
+  )
+
   it('what the upstream said last, when the accounts that were tried are fit', async () => {
     expect(await told([anAccount('a')], { last: fault('transient') })).toMatchObject({
       name: 'UpstreamRefusal',
@@ -175,5 +183,12 @@ describe('when nobody can be asked, the client is told', () => {
     const search = { last: fault('unreadable'), homeId: 'a' }
     expect(await told([spent('a'), anAccount('b')], search)).toMatchObject({ code: 'usage_limit_reached' })
     expect(await told([anAccount('b')], search)).toMatchObject({ code: 'upstream_error' })
+  })
+
+  it('to send everything again when only a prewarm went to another account than the thread’s', async () => {
+    const search = { last: fault('unreadable'), homeId: 'a', owner: owner('response', 'b') }
+    expect(await told([anAccount('a'), anAccount('b')], search)).toMatchObject({ code: 'stream_incomplete' })
+    const stayed = { ...search, owner: owner('response', 'a') }
+    expect(await told([anAccount('a'), anAccount('b')], stayed)).toMatchObject({ code: 'upstream_error' })
   })
 })
