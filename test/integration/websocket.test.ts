@@ -108,7 +108,7 @@ describe.each([codexPath, publicPath])('a client on a socket at %s', (path) => {
     expect(await socket.next()).toMatchObject({ type: 'error', status: 400, error: { param: 'model' } })
     expect((await socket.turn(fields('FAKE_TEXT: still here'))).at(-1)?.type).toBe('response.completed')
     expect((await rig.requests()).map(({ status, transport }) => `${status} ${transport}`)).toEqual([
-      'ok ws',
+      'success ws',
       'error ws',
     ])
   })
