@@ -25,11 +25,12 @@ async function call(method: string, path: string, body?: object) {
 const idOf = async (email: string): Promise<string> => (await rig.account(email)).accountId
 
 /** Sends a turn and tells which account served it, by e-mail; the answer's status when none did. */
-async function served(headers: Record<string, string> = {}): Promise<string | number> {
+/** Who answers a conversation. The same first words are the same conversation. */
+async function served(headers: Record<string, string> = {}, words = 'hello'): Promise<string | number> {
   const answer = await fetch(`${rig.url}/v1/responses`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ model: 'gpt-5.5', input: 'FAKE_TEXT: hello' }),
+    body: JSON.stringify({ model: 'gpt-5.5', input: `FAKE_TEXT: ${words}` }),
   })
   await answer.text()
   if (answer.status !== 200) return answer.status
@@ -231,7 +232,8 @@ describe('settings', () => {
       strategy: 'round_robin',
       affinityMinutes: 5,
     })
-    const turns = [await served(), await served(), await served(), await served()]
+    const turns: unknown[] = []
+    for (const words of ['one', 'two', 'three', 'four']) turns.push(await served({}, words))
     expect(turns.toSorted()).toEqual([a, a, b, b])
     expect(turns[0]).not.toBe(turns[1])
     expect((await rig.requests())[0]?.decision).toMatchObject({ strategy: 'round_robin' })

@@ -155,11 +155,13 @@ describe('a move', () => {
     await eventually('all figures are known', async () =>
       (await Promise.all([a, b, c].map(rig.account))).every(({ windows }) => windows.length > 0),
     )
-    const home = await turn()
-    expect(home).not.toBe('c')
+    // A new thread is placed by chance; seldom, but now and then, on the dear account.
+    const homes = new Map<string, string>()
+    for (const id of ['T1', 'T2', 'T3', 'T4', 'T5', 'T6']) homes.set(id, await turn(id))
+    const [thread, home] = [...homes].find(([, one]) => one !== 'c') ?? ['none', 'c']
     const keys = await keyOf(home)
     await call('POST', '/api/affinities/move', { keys, toAccountId: await idOf('c') })
-    expect(await turn()).toBe('c')
+    expect(await turn(thread)).toBe('c')
     const [newest] = await rig.requests()
     expect(newest?.decision).toMatchObject({ because: 'affinity', move: null })
   })
