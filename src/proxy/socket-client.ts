@@ -8,16 +8,22 @@ import { errorFrame, isErrorFrame, translatedError } from './socket-errors.ts'
 const maxUnsentBytes = 1024 * 1024
 /** Told to Codex, which then opens another socket and sends the whole conversation, without a word to its user. */
 const serviceRestart = 1012
-/** What the client of a lost conversation recovers from by sending everything again on a new socket. */
-const resent = new Set(['stream_incomplete', 'previous_response_not_found', 'shutting_down', 'websocket_unavailable'])
+/** What a client recovers from by sending everything again on a new socket. */
+const resent = new Set(['stream_incomplete', 'shutting_down', 'websocket_unavailable'])
+/** The public protocol has an error for it; Codex would show that to its user. */
+const resentByCodex = new Set([...resent, 'previous_response_not_found'])
 
-/** A client that asked by a frame on its socket: each event goes back as a frame of its own, `greeting` before the first. */
+/** Whom a socket belongs to, and what goes before the first event of a turn, if anything. */
+type SocketOwner = { isCodex: boolean; greeting: () => string | null }
+
+/** A client that asked by a frame on its socket: each event goes back as a frame of its own. */
 export function socketClient(
   socket: WebSocket,
   closeWith: (code: number, reason: string) => void,
-  greeting: () => string | null,
+  { isCodex, greeting }: SocketOwner,
   clock: Clock,
 ): Connect {
+  const letGo = isCodex ? resentByCodex : resent
   return (wrote) => {
     let hasBegun = false
     let hasGreeted = false
@@ -59,7 +65,7 @@ export function socketClient(
     return {
       out,
       refuse(failure) {
-        if (resent.has(failure.code)) closeWith(serviceRestart, failure.code)
+        if (letGo.has(failure.code)) closeWith(serviceRestart, failure.code)
         else socket.send(errorFrame(failure), { binary: false })
       },
       answer() {

@@ -3,6 +3,7 @@ import type { RawData, WebSocket } from 'ws'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
+import { isNativeCodex } from '../upstream/headers.ts'
 import { failureOfAppError, unexplained } from './failure.ts'
 import { readTurn } from './read-turn.ts'
 import { scanObject } from './scan.ts'
@@ -57,7 +58,8 @@ export function serveSocket(socket: WebSocket, headers: IncomingHttpHeaders, sur
     },
   }
   const turnDeps: ServeDeps = { ...deps, send: sendBySocket(links, deps.socketGate) }
-  const connect = socketClient(socket, closeWith, () => deps.greeting(surface, headers), clock)
+  const owner = { isCodex: isNativeCodex(headers), greeting: () => deps.greeting(surface, headers) }
+  const connect = socketClient(socket, closeWith, owner, clock)
 
   const rest = () => {
     cancelIdle()

@@ -114,6 +114,22 @@ describe.each([codexPath, publicPath])('a client on a socket at %s', (path) => {
   })
 })
 
+describe('a client of the public protocol on a socket', () => {
+  it('is told that the conversation is lost, and goes on with all of it on the same socket', async () => {
+    await start()
+    await connect(publicPath, { 'user-agent': 'a-client/1.0' })
+    const first = await socket.turn(fields('FAKE_TEXT: one'))
+    rig.simulator.script(a, { kind: 'usage_limit', resetsInSeconds: 3_600 })
+    const [error] = await socket.turn(fields('two', { previous_response_id: idOf(first) }))
+    expect(error).toMatchObject({
+      ...{ type: 'error', status: 400 },
+      error: { code: 'previous_response_not_found', param: 'previous_response_id' },
+    })
+    expect((await socket.turn(fields('FAKE_TEXT: two'))).at(-1)?.type).toBe('response.completed')
+    expect(askedOf(rig.simulator)).toBe('aab')
+  })
+})
+
 describe('a Codex client on a socket', () => {
   it('sees the windows of the pool, not those of one account', async () => {
     await start()
