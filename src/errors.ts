@@ -179,3 +179,8 @@ export function dashboardBody(error: AppError, requestId: string): unknown {
   const details = fields ?? (param === undefined ? undefined : [{ path: param, message: error.message }])
   return { error: { code: error.code, message: error.message, requestId, ...(details ? { details } : {}) } }
 }
+
+/** Refuses what a client asked: `message` says what is wrong and the way out, `param` is a path like `messages[2].content`. */
+export function invalid(param: string, message: string): AppError {
+  return new AppError('invalid_request', { message, param })
+}

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { AffinityKey } from '../domain/affinity.ts'
 import type { Ask, OwnedObject } from '../domain/request.ts'
-import { AppError } from '../errors.ts'
+import { AppError, invalid } from '../errors.ts'
 import { ScanError, type Span, scanObject } from './scan.ts'
 
 const wanted = new Set([
@@ -102,10 +102,6 @@ function checkInput(bytes: Buffer, span: Span | undefined): boolean {
   const first = span === undefined ? '' : String.fromCharCode(bytes[span.from] ?? 0)
   if (first === '"' || first === '[') return first === '['
   throw invalid('input', '"input" is missing: give text, or a list of input items.')
-}
-
-function invalid(param: string, message: string): AppError {
-  return new AppError('invalid_request', { message, param })
 }
 
 type Identity = { sessionId: string | null; threadId: string | null }

@@ -1,4 +1,4 @@
-import { AppError } from '../errors.ts'
+import { AppError, invalid } from '../errors.ts'
 
 type Json = Record<string, unknown>
 
@@ -138,8 +138,4 @@ function isTrigger(item: unknown): boolean {
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function invalid(param: string, message: string): AppError {
-  return new AppError('invalid_request', { message, param })
 }

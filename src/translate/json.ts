@@ -1,15 +1,10 @@
-import { AppError } from '../errors.ts'
+import { invalid } from '../errors.ts'
 
 /** A parsed JSON object nobody vouches for yet. */
 export type Json = Record<string, unknown>
 
 export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A refusal that names the field and the way out. `param` is a path such as `messages[2].content`. */
-export function invalid(param: string, message: string): AppError {
-  return new AppError('invalid_request', { message, param })
 }
 
 export function text(value: unknown): string | null {

@@ -1,4 +1,4 @@
-import { AppError } from '../../errors.ts'
+import { AppError, invalid } from '../../errors.ts'
 import type { Told } from './call.ts'
 
 /** The one model that the upstream transcribes with, by its public name. */
@@ -66,8 +66,4 @@ function textOf(body: Buffer): string | null {
     // No JSON, or none with fields: the same as no text.
     return null
   }
-}
-
-function invalid(param: string, message: string): AppError {
-  return new AppError('invalid_request', { message, param })
 }

@@ -1,4 +1,5 @@
-import { filled, invalid, isObject, type Json } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import { filled, isObject, type Json } from '../json.ts'
 import { refuse, wrongTag } from './refuse.ts'
 
 const imageTypes = ['image/jpeg', 'image/png', 'image/gif', 'image/webp']

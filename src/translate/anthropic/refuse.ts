@@ -1,5 +1,5 @@
 import type { AppError } from '../../errors.ts'
-import { invalid } from '../json.ts'
+import { invalid } from '../../errors.ts'
 
 /** A refusal in the words of the Messages API, which begin with the path of the field: `messages.0.content.1: …`. */
 export function refuse(path: string, words: string): AppError {

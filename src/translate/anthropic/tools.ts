@@ -1,4 +1,5 @@
-import { filled, given, invalid, isObject, type Json } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import { filled, given, isObject, type Json } from '../json.ts'
 import { builtInTool } from './built-in-tools.ts'
 import { refuse, wrongTag } from './refuse.ts'
 import { isStrictSchema } from './strict-schema.ts'

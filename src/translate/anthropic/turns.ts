@@ -1,4 +1,5 @@
-import { invalid, isObject, type Json } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import { isObject, type Json } from '../json.ts'
 import { refuse } from './refuse.ts'
 
 type Role = 'user' | 'assistant' | 'system'

@@ -1,4 +1,5 @@
-import { filled, invalid, isObject, type Json, text } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import { filled, isObject, type Json, text } from '../json.ts'
 import { assistantParts, inputText, plainTexts, refusalPart, userParts } from './parts.ts'
 
 /** A conversation as a response takes it. */

@@ -1,4 +1,5 @@
-import { invalid, type Json } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import type { Json } from '../json.ts'
 
 /** What becomes of one parameter of the public API. Null always counts as left out. */
 export type Rule =

@@ -1,4 +1,5 @@
-import { filled, given, invalid, isObject, type Json, wordField } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import { filled, given, isObject, type Json, wordField } from '../json.ts'
 
 /** What a user message may hold, as input parts of a response. @throws AppError naming the part */
 export function userParts(content: unknown, path: string): Json[] {

@@ -1,4 +1,5 @@
-import { booleanField, filled, given, invalid, isObject, type Json, textField, wordField } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import { booleanField, filled, given, isObject, type Json, textField, wordField } from '../json.ts'
 import { conversationOf } from './messages.ts'
 import { chatParameters, checkParameters } from './parameters.ts'
 import { stopSequences } from './stop.ts'

@@ -1,4 +1,4 @@
-import { invalid } from '../json.ts'
+import { invalid } from '../../errors.ts'
 
 /** Cuts a text off where the first stop sequence would have ended it, however the text is split. */
 export type StopFilter = {

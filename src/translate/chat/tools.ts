@@ -1,4 +1,5 @@
-import { booleanField, filled, given, invalid, isObject, type Json, wordField } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import { booleanField, filled, given, isObject, type Json, wordField } from '../json.ts'
 
 /** The tool part of a response request, and in which form the client wants calls back. */
 export type Tools = { fields: Json; calls: CallForm }

@@ -1,3 +1,4 @@
+import { invalid } from '../../errors.ts'
 import {
   checkParameters,
   noEndUser,
@@ -9,7 +10,7 @@ import {
 } from '../chat/parameters.ts'
 import { modelOf, streamFields } from '../chat/request.ts'
 import { stopSequences } from '../chat/stop.ts'
-import { invalid, type Json } from '../json.ts'
+import type { Json } from '../json.ts'
 
 /** A request for a text completion, as a public Responses request and what its answer must respect. */
 export type CompletionAsk = { request: Json; stream: boolean; includeUsage: boolean; stop: readonly string[] }

@@ -1,4 +1,5 @@
-import { invalid, type Json, text } from '../json.ts'
+import { invalid } from '../../errors.ts'
+import { type Json, text } from '../json.ts'
 
 /** How sizes of an image model are made. */
 type Sizes = 'any' | 'standard'

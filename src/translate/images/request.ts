@@ -1,5 +1,6 @@
+import { invalid } from '../../errors.ts'
 import { checkParameters } from '../chat/parameters.ts'
-import { booleanField, filled, given, invalid, isObject, type Json, wordField } from '../json.ts'
+import { booleanField, filled, given, isObject, type Json, wordField } from '../json.ts'
 import { hasFidelity, imageModelOf, imageSizeOf, modelsWithFidelity } from './models.ts'
 import { editParameters, generationParameters } from './parameters.ts'
 
