@@ -5,7 +5,7 @@ import { imported, scratchSchema, vault } from '../support/stores.ts'
 
 const serverUrl = process.env.CODEX_LB_TEST_POSTGRES_URL ?? ''
 
-describe.skipIf(serverUrl === '')('a PostgreSQL server', () => {
+describe.skipIf(serverUrl === '')('a PostgreSQL server (runs where CODEX_LB_TEST_POSTGRES_URL names one)', () => {
   let database: Awaited<ReturnType<typeof scratchSchema>>
   beforeEach(async () => {
     database = await scratchSchema(serverUrl)
