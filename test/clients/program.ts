@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Untyped } from '../support/untyped.ts'
 import type { Stage } from './stage.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into what a client prints as one without types would.
-export type Line = Record<string, any>
+export type Line = Record<string, Untyped>
 
 /** What one run of a program showed: the lines of JSON that it printed, and everything that it wrote. */
 export type Run = { exitCode: number | null; lines: Line[]; output: string }

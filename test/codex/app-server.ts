@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Untyped } from '../support/untyped.ts'
 import type { Codex } from './codex.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-type Json = any
+type Json = Untyped
 type RpcAnswer = { result?: Json; error?: { code: number; message: string } }
 
 /** A running `codex app-server`, as an editor's extension uses it. */

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Untyped } from '../support/untyped.ts'
 
 /** The oldest and the newest Codex CLI that are promised to work; the packages stand in package.json beside this. */
 export const clientVersions = ['0.142.2', '0.169.0'] as const
@@ -11,8 +12,7 @@ export function packageFolder(version: ClientVersion): string {
   return join(import.meta.dirname, 'node_modules', `codex-${version}`)
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into what Codex writes as a reader without types would.
-type Json = any
+type Json = Untyped
 
 type CodexItem = {
   type: string

@@ -1,5 +1,6 @@
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into frames as a client without types would.
-type Json = any
+import type { Untyped } from '../support/untyped.ts'
+
+type Json = Untyped
 
 /** What goes one way on a WebSocket, as it is read on the way: the text frames, parsed, and the code of the close. */
 export type FrameReader = {

@@ -3,6 +3,7 @@ import { AccountList, AccountTrends } from '../../src/contract/accounts.ts'
 import { eventually } from '../support/import-client.ts'
 import { refusalIn } from '../support/refusals.ts'
 import { type Rig, startRig } from '../support/start.ts'
+import type { Untyped } from '../support/untyped.ts'
 
 let rig: Rig
 afterEach(() => rig?.close())
@@ -18,8 +19,7 @@ async function call(method: string, path: string, body?: object) {
   const headers = { 'content-type': 'application/json' }
   const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) }
   const answer = await fetch(rig.url + path, init)
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-  return { status: answer.status, body: (await answer.json()) as any, answer }
+  return { status: answer.status, body: (await answer.json()) as Untyped, answer }
 }
 
 const idOf = async (email: string): Promise<string> => (await rig.account(email)).accountId

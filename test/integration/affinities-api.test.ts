@@ -7,6 +7,7 @@ import { refusalIn } from '../support/refusals.ts'
 import { turnBody } from '../support/simulator-client.ts'
 import { type Rig, startRig } from '../support/start.ts'
 import { a, ask, askedOf, b, c, closeClean, expectNoHandles } from '../support/turns.ts'
+import type { Untyped } from '../support/untyped.ts'
 
 // People see which account serves which thread, move threads elsewhere, and have them forgotten.
 
@@ -31,8 +32,7 @@ async function call(method: string, path: string, body?: object) {
   const init = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) }
   const answer = await fetch(rig.url + path, init)
   const text = await answer.text()
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-  return { status: answer.status, text, answer, body: JSON.parse(text) as any }
+  return { status: answer.status, text, answer, body: JSON.parse(text) as Untyped }
 }
 
 async function list(query = ''): Promise<AffinityView[]> {

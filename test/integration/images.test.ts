@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { refusalIn } from '../support/refusals.ts'
 import type { Rig } from '../support/start.ts'
 import { a, ask, askedOf, closeClean, startPool, turnsAt } from '../support/turns.ts'
+import type { Untyped } from '../support/untyped.ts'
 
 let rig: Rig
 let client: OpenAI
@@ -14,8 +15,7 @@ afterEach(() => closeClean(rig))
 
 const png = Buffer.from('\x89PNG\r\n\x1a\npicture', 'latin1')
 const codex = '/backend-api/codex/images'
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into bodies as a client without types would.
-const bodyOf = (index = -1): any => turnsAt(rig.simulator).at(index)?.body
+const bodyOf = (index = -1): Untyped => turnsAt(rig.simulator).at(index)?.body
 
 describe('an image', { timeout: 30_000 }, () => {
   it('is made by a turn that can do nothing else', async () => {

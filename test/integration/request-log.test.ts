@@ -11,6 +11,7 @@ import type { Store } from '../../src/store/store.ts'
 import { turnBody } from '../support/simulator-client.ts'
 import { type Rig, startRig } from '../support/start.ts'
 import { engines, requestRecord, type TestDatabase } from '../support/stores.ts'
+import type { Untyped } from '../support/untyped.ts'
 import { ask } from '../support/visitor.ts'
 
 const startMs = Date.UTC(2026, 0, 15)
@@ -60,8 +61,7 @@ afterAll(async () => {
 })
 
 const log = async (query: string) => (await ask(url, 'GET', `/api/request-logs?${query}`)).body
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-const ids = (page: any): string[] => page.items.map((item: { id: string }) => item.id)
+const ids = (page: Untyped): string[] => page.items.map((item: { id: string }) => item.id)
 const numbers = async (query: string) => ids(await log(`limit=200&${query}`)).map((id) => Number(id.slice(4)))
 
 describe('the request log', { timeout: 30_000 }, () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addTotp, password, withPassword } from '../support/sign-in.ts'
 import { type Rig, startRig } from '../support/start.ts'
+import type { Untyped } from '../support/untyped.ts'
 import { createVisitor } from '../support/visitor.ts'
 
 // The calls of the two pages that document the old product, made the way their examples make them. The cookie's name
@@ -18,8 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => rig.close())
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-type Answer = { status: number; body: any }
+type Answer = { status: number; body: Untyped }
 
 const call = async (path: string, init: RequestInit): Promise<Answer> => {
   const response = await fetch(rig.url + path, init)

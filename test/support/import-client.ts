@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Untyped } from './untyped.ts'
 
 /** One part of an upload: the field, the file's name (null: a plain field) and its content. */
 export type Part = { field?: string; name?: string | null; content: unknown }
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-export type ImportSeen = { status: number; body: any; requestId: string | null }
+export type ImportSeen = { status: number; body: Untyped; requestId: string | null }
 
 /** Uploads files the way a browser or curl does. */
 export async function upload(url: string, ...parts: Part[]): Promise<ImportSeen> {

@@ -4,6 +4,7 @@ import { type Simulator, type SimulatorOptions, startSimulator } from '../../src
 import { createManualClock, type ManualClock } from './clock.ts'
 import { turnBody } from './simulator-client.ts'
 import { handshakeHeaders, openSocket, type Refused, refusedSocket, type SocketClient } from './socket-client.ts'
+import type { Untyped } from './untyped.ts'
 
 export const ada = 'ada@example.test'
 export const bob = 'bob@example.test'
@@ -34,8 +35,7 @@ export function framesAt({ requests }: Simulator): RecordedRequest[] {
 
 export const kinds = (events: { type: string }[]): string[] => events.map(({ type }) => type)
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into events as a client without types would.
-export const last = (events: object[]): any => events.at(-1)
+export const last = (events: object[]): Untyped => events.at(-1)
 
 /** Starts simulators with ada and bob, each stopped behind its test. */
 export function simulators(): (options?: SimulatorOptions) => Promise<{ simulator: Simulator; clock: ManualClock }> {

@@ -6,6 +6,7 @@ import { type App, type AppOptions, startApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import type { SimulatedAccountOptions } from '../../src/simulator/accounts.ts'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/upstream.ts'
+import type { Untyped } from './untyped.ts'
 
 /** The product in front of a simulated upstream, both on free ports, with every simulated account imported. */
 export type Rig = {
@@ -24,10 +25,8 @@ export type Rig = {
   close(): Promise<void>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-type AccountSeen = Record<string, any>
-// biome-ignore lint/suspicious/noExplicitAny: the same.
-export type RequestSeen = Record<string, any>
+type AccountSeen = Record<string, Untyped>
+export type RequestSeen = Record<string, Untyped>
 
 export type RigOptions = {
   accounts?: SimulatedAccountOptions[]

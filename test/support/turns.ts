@@ -9,6 +9,7 @@ import type { ManualClock } from './clock.ts'
 import { eventually } from './import-client.ts'
 import { eventsIn, jsonOf, type SimulatedEvent, turnBody } from './simulator-client.ts'
 import { type RequestSeen, type Rig, type RigOptions, startRig } from './start.ts'
+import type { Untyped } from './untyped.ts'
 
 export const codexPath = '/backend-api/codex/responses'
 export const publicPath = '/v1/responses'
@@ -45,8 +46,7 @@ export type Told = {
   text: string
   events: SimulatedEvent[]
   broken: boolean
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-  error: any
+  error: Untyped
 }
 
 type SendOptions = { path?: string; headers?: Record<string, string>; signal?: AbortSignal }

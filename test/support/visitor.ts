@@ -1,13 +1,13 @@
 import { request as send } from 'node:http'
 import { createParser } from 'eventsource-parser'
 import { eventually } from './import-client.ts'
+import type { Untyped } from './untyped.ts'
 
 export type Asked = {
   status: number
   headers: Record<string, string | string[] | undefined>
   text: string
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into answers as a client without types would.
-  body: any
+  body: Untyped
 }
 
 type Headers = Record<string, string>
@@ -68,8 +68,7 @@ export function createVisitor(rig: { url: string }, always: Headers = {}): Visit
   return visitor
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks into events as a client without types would.
-export type Heard = { id: string | undefined; name: string; data: any }
+export type Heard = { id: string | undefined; name: string; data: Untyped }
 
 /** A reader of `GET /api/events`. */
 export type Listener = {
