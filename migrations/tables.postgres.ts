@@ -5,3 +5,4 @@ export const { accounts, credentials, usageSamples, requests, affinities, owners
 export const { signIn, recoveryCodes, sessions } = tables.postgres
 export const { usageHours, redemptions, catalogues } = tables.postgres
 export const { responses, responseContents, responseEvents, responseItems } = tables.postgres
+export const { audit } = tables.postgres

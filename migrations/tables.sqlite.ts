@@ -5,3 +5,4 @@ export const { accounts, credentials, usageSamples, requests, affinities, owners
 export const { signIn, recoveryCodes, sessions } = tables.sqlite
 export const { usageHours, redemptions, catalogues } = tables.sqlite
 export const { responses, responseContents, responseEvents, responseItems } = tables.sqlite
+export const { audit } = tables.sqlite

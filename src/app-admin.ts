@@ -2,6 +2,7 @@ import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { accountRoutes } from './admin/accounts.ts'
 import { affinityRoutes } from './admin/affinities.ts'
+import { auditRoutes, entryOf } from './admin/audit.ts'
 import { callerOf, checkSession, isSecure } from './admin/caller.ts'
 import { eventRoutes } from './admin/events.ts'
 import { forecastRoutes } from './admin/forecast.ts'
@@ -77,6 +78,7 @@ export async function addAdmin(
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
     ...settingsRoutes({ pool, read: parts.settings, change: parts.changeSettings }),
+    ...auditRoutes({ store }),
     ...whatIfRoutes({ store, settings: parts.settings, clock, flush }),
     ...eventRoutes({
       ...{ feed, clock, version, demo, stopping },
@@ -84,5 +86,7 @@ export async function addAdmin(
     }),
   ]
   await app.register(multipart, uploadRules)
-  addRoutes(app, [...routes, ...openApiRoutes(routes, version)])
+  addRoutes(app, [...routes, ...openApiRoutes(routes, version)], {
+    audit: (call) => parts.auditTrail.write(entryOf(call)),
+  })
 }

@@ -13,6 +13,7 @@ import { createRetryBudget } from './accounts/retry-budget.ts'
 import { createStatistics } from './accounts/statistics.ts'
 import { createTokens, TokenError } from './accounts/tokens.ts'
 import { createUsagePoll } from './accounts/usage-poll.ts'
+import { createAuditTrail } from './admin/audit.ts'
 import { openConfiguredStore } from './app-store.ts'
 import { createSignIn } from './auth/sign-in.ts'
 import type { Config } from './config.ts'
@@ -87,6 +88,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const applyResetRule = createResetRule(redemption)
   const statistics = createStatistics({ pool, calls, clock, onError: onCallError })
   const signIn = createSignIn({ store, clock })
+  const auditTrail = createAuditTrail(store, clock, onError('audit log'))
   await pool.load()
   await affinity.load()
   await catalogue.load()
@@ -104,6 +106,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       catalogue,
       recorder,
       signIn,
+      auditTrail,
       clock,
       log,
       onError,

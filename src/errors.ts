@@ -41,6 +41,7 @@ const errors = {
     message: 'The token from the log is wrong or used.',
   },
   forbidden_host: { status: 403, type: 'permission_error', message: 'This Host name is not served.' },
+  admin_required: { status: 403, type: 'permission_error', message: 'Only an admin may do this.' },
   forbidden_origin: { status: 403, type: 'permission_error', message: 'Requests from other web sites are refused.' },
   not_found: { status: 404, type: 'invalid_request_error', message: 'There is nothing here.' },
   request_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no request with this id.' },

@@ -1,13 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import ipaddr from 'ipaddr.js'
+import type { Access } from './domain/access.ts'
 import { AppError } from './errors.ts'
-
-/**
- * Who may use a route. Every route declares one; there is no default. `public`: anybody. `door`: anybody, but no other
- * site's page: what one signs in with. `session`: who is signed in to the dashboard, or sits at this machine while
- * there is no password. `local`: this machine.
- */
-export type Access = 'public' | 'door' | 'session' | 'local'
 
 export type GateRules = {
   /** Peers whose `X-Forwarded-For` is believed. */
@@ -29,7 +23,7 @@ export function admit(visitor: Visitor, access: Access, rules: GateRules): void 
   checkHost(visitor.headers.host, rules)
   if (access === 'public') return
   checkOrigin(visitor.headers, rules)
-  if (access === 'local' && !isLocal(visitor, rules)) {
+  if (access === 'client' && !isLocal(visitor, rules)) {
     const message =
       'Only this machine is let in so far: API keys are not available yet. ' +
       'Reach it through an SSH tunnel to 127.0.0.1, or run it where the client runs.'

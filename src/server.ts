@@ -4,8 +4,9 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { Logger } from 'pino'
 import { ZodError } from 'zod'
 import { refuseBroken } from './broken-request.ts'
+import type { Access, Principal } from './domain/access.ts'
 import { AppError, dashboardBody, type ErrorCode, openAiBody } from './errors.ts'
-import { type Access, admit, type GateRules } from './gate.ts'
+import { admit, type GateRules } from './gate.ts'
 import type { Clock } from './lib/clock.ts'
 import { faultSentence, fieldFaults } from './lib/field-faults.ts'
 import { randomId } from './lib/secrets.ts'
@@ -17,6 +18,10 @@ declare module 'fastify' {
     access?: Access
     /** True when the handler reads the body itself, bounded. */
     readsBody?: boolean
+  }
+  interface FastifyRequest {
+    /** Whom the gate has let in to the dashboard; null on every other route. */
+    principal: Principal | null
   }
 }
 
@@ -33,8 +38,8 @@ export type ServerDeps = {
   socketPaths?: { has(path: string): boolean }
   /** Every answer that has not ended is counted here, but for what is public. */
   underWay: Tally
-  /** Lets a request to the dashboard's API in, or throws an AppError that says what it lacks. */
-  checkSession: (request: FastifyRequest) => Promise<void>
+  /** Says who comes to the dashboard's API, or throws an AppError that says what is missing. */
+  checkSession: (request: FastifyRequest) => Promise<Principal>
 }
 
 /** An error as its client gets it. */
@@ -83,6 +88,7 @@ export function createServer({
     frameworkErrors: (error, request, reply) => void fail(error, request, reply),
   })
   void app.register(cookie)
+  app.decorateRequest('principal', null)
   app.addHook('onRoute', (route) => {
     if (route.config?.access === undefined)
       throw new Error(`The route ${route.method} ${route.url} declares no access.`)
@@ -95,9 +101,12 @@ export function createServer({
     const { access } = request.routeOptions.config
     if (access !== 'public') reply.raw.once('close', underWay.add())
     if (!isOpen() && access !== 'public') throw new AppError('shutting_down', { retryAfterSeconds: 5 })
-    // An unknown path is refused like a local one: strangers learn nothing from the difference.
-    admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'local', gate)
-    if (access === 'session') await checkSession(request)
+    // An unknown path is refused like a client's one: strangers learn nothing from the difference.
+    admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'client', gate)
+    if (access === 'viewer' || access === 'admin') {
+      request.principal = await checkSession(request)
+      if (access === 'admin' && request.principal.role !== 'admin') throw new AppError('admin_required')
+    }
     keepDeadline(reply, request.routeOptions.handlerTimeout ?? 0)
   })
   // A refused upgrade is a whole answer on a connection that nobody reads on.

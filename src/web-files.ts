@@ -53,7 +53,7 @@ export async function addWebFiles(app: FastifyInstance, root = builtApp): Promis
   })
   for (const path of apiPaths) {
     for (const url of [path, `${path}/*`]) {
-      app.get(url, { config: { access: 'local' } }, (_request, reply) => reply.callNotFound())
+      app.get(url, { config: { access: 'client' } }, (_request, reply) => reply.callNotFound())
     }
   }
 }

@@ -31,18 +31,21 @@ const importDeadlineMs = 5 * 60_000
 
 export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
   const { store, pool, clock } = deps
-  const access = 'session'
   const params = AccountParams
   return [
-    route({ method: 'GET', path: '/api/accounts', access, summary: 'All accounts', answer: AccountList }, async () => {
-      const accounts = pool.accounts().map((account) => accountView(account, clock.now()))
-      return { accounts: accounts.toSorted((a, b) => a.displayName.localeCompare(b.displayName)) }
-    }),
+    route(
+      { method: 'GET', path: '/api/accounts', access: 'viewer', summary: 'All accounts', answer: AccountList },
+      async () => {
+        const accounts = pool.accounts().map((account) => accountView(account, clock.now()))
+        return { accounts: accounts.toSorted((a, b) => a.displayName.localeCompare(b.displayName)) }
+      },
+    ),
     route(
       {
         method: 'POST',
         path: '/api/accounts/import',
-        access,
+        access: 'admin',
+        audit: 'account.import',
         summary: 'Import auth.json files (multipart, field auth_json or files)',
         body: ImportForm,
         bodyType: 'multipart/form-data',
@@ -59,14 +62,22 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
       },
     ),
     route(
-      { method: 'GET', path: '/api/accounts/:id', access, summary: 'One account', params, answer: AccountView },
+      {
+        method: 'GET',
+        path: '/api/accounts/:id',
+        access: 'viewer',
+        summary: 'One account',
+        params,
+        answer: AccountView,
+      },
       async ({ params: { id } }) => accountView(known(pool, id), clock.now()),
     ),
     route(
       {
         method: 'PATCH',
         path: '/api/accounts/:id',
-        access,
+        access: 'admin',
+        audit: 'account.change',
         summary: 'Change how an account is used: policy, priority, tags',
         params,
         body: AccountChange,
@@ -87,7 +98,8 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
       {
         method: 'POST',
         path: '/api/accounts/:id/pause',
-        access,
+        access: 'admin',
+        audit: 'account.pause',
         summary: 'Take an account out',
         params,
         answer: AccountPaused,
@@ -104,7 +116,8 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
       {
         method: 'POST',
         path: '/api/accounts/:id/reactivate',
-        access,
+        access: 'admin',
+        audit: 'account.reactivate',
         summary: 'Put an account back and forget what held it',
         params,
         answer: AccountReactivated,
@@ -121,7 +134,8 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
       {
         method: 'DELETE',
         path: '/api/accounts/:id',
-        access,
+        access: 'admin',
+        audit: 'account.delete',
         summary: 'Delete an account; its requests stay logged',
         params,
         answer: AccountDeleted,

@@ -22,13 +22,12 @@ import { type AnyRoute, route } from './route.ts'
 export type AffinitiesDeps = { store: Store; affinity: Affinity; pool: Pool; clock: Clock }
 
 export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps): AnyRoute[] {
-  const access = 'session'
   return [
     route(
       {
         method: 'GET',
         path: '/api/affinities',
-        access,
+        access: 'viewer',
         summary: 'Which account serves which thread, the latest used first',
         query: AffinityQuery,
         answer: AffinityList,
@@ -44,7 +43,8 @@ export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps)
       {
         method: 'POST',
         path: '/api/affinities/move',
-        access,
+        access: 'admin',
+        audit: 'affinity.move',
         summary: 'Give threads to another account: their next turns go there',
         body: AffinityMove,
         answer: AffinityMoved,
@@ -63,7 +63,8 @@ export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps)
       {
         method: 'POST',
         path: '/api/affinities/purge',
-        access,
+        access: 'admin',
+        audit: 'affinity.purge',
         summary: 'Forget which account served threads: their next turns choose freely',
         body: AffinityPurge,
         answer: AffinityPurged,
@@ -76,7 +77,8 @@ export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps)
       {
         method: 'DELETE',
         path: '/api/affinities/:key',
-        access,
+        access: 'admin',
+        audit: 'affinity.delete',
         summary: 'Forget which account served one thread',
         params: AffinityParams,
         answer: AffinityDeleted,

@@ -1,6 +1,7 @@
 import '@fastify/cookie'
 import type { FastifyRequest } from 'fastify'
 import type { Caller, SignIn } from '../auth/sign-in.ts'
+import type { Principal } from '../domain/access.ts'
 import { AppError } from '../errors.ts'
 import { cameBySecureWay, clientAddress, type GateRules, isLocal } from '../gate.ts'
 
@@ -25,9 +26,14 @@ export function isSecure(request: FastifyRequest, rules: GateRules): boolean {
 }
 
 /** Who is not signed in learns which step is missing. @throws AppError */
-export async function checkSession(request: FastifyRequest, signIn: SignIn, rules: GateRules): Promise<void> {
-  const standing = await signIn.standing(callerOf(request, rules))
+export async function checkSession(request: FastifyRequest, signIn: SignIn, rules: GateRules): Promise<Principal> {
+  const caller = callerOf(request, rules)
+  const standing = await signIn.standing(caller)
   if (standing.kind === 'owes_code') throw new AppError('totp_required')
-  if (standing.kind !== 'stranger') return
+  if (standing.kind === 'open') return { role: 'admin', actor: { kind: 'local', name: null, address: caller.address } }
+  if (standing.kind === 'signed_in') {
+    const name = standing.session.idHash.slice(0, 12)
+    return { role: 'admin', actor: { kind: 'session', name, address: caller.address } }
+  }
   throw new AppError(standing.needs === 'bootstrap' ? 'bootstrap_required' : 'authentication_required')
 }

@@ -14,7 +14,7 @@ export type EventsDeps = {
   demo: boolean
   stopping: AbortSignal
   /** Throws once the one who asked is not signed in any more. */
-  checkSession: (request: FastifyRequest) => Promise<void>
+  checkSession: (request: FastifyRequest) => Promise<unknown>
 }
 
 /** A session that has ended, wherever that was done, is shown nothing for longer than this. */
@@ -74,7 +74,7 @@ export function eventRoutes({ feed, clock, version, demo, stopping, checkSession
       {
         method: 'GET',
         path: '/api/events',
-        access: 'session',
+        access: 'viewer',
         summary: 'What happens, as it happens (server-sent events)',
         answer: z.object(LiveEvents).partial().describe('One event: its name, and its data.'),
         answerType: 'text/event-stream',

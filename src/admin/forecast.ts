@@ -22,7 +22,7 @@ export function forecastRoutes(deps: ForecastDeps): AnyRoute[] {
       {
         method: 'GET',
         path: '/api/dashboard/forecast',
-        access: 'session',
+        access: 'viewer',
         summary: 'How fast the windows are used up, when they and the pool run out, and how well that was foretold',
         answer: Forecast,
       },

@@ -9,7 +9,7 @@ export function modelRoutes(catalogue: Catalogue): AnyRoute[] {
       {
         method: 'GET',
         path: '/api/models',
-        access: 'session',
+        access: 'viewer',
         summary: 'Models that the pool offers',
         answer: ModelList,
       },

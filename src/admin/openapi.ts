@@ -25,7 +25,7 @@ export function openApiRoutes(routes: readonly AnyRoute[], version: string): Any
     {
       method: 'GET',
       path: '/api/openapi.json',
-      access: 'session',
+      access: 'viewer',
       summary: 'This description',
       answer: z.looseObject({}),
     },
@@ -35,11 +35,11 @@ export function openApiRoutes(routes: readonly AnyRoute[], version: string): Any
 }
 
 function operationOf(one: AnyRoute): object {
-  const { summary, access, params, query, body, answer, bodyType, answerType } = one
+  const { summary, access, params, query, body, answer, bodyType, answerType, status = 200 } = one
   const parameters = [...parametersOf(params, 'path'), ...parametersOf(query, 'query')]
   return {
     summary,
-    ...(access === 'session' ? { security: [{ session: [] }] } : {}),
+    ...(access === 'viewer' || access === 'admin' ? { security: [{ session: [] }] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined
       ? {}
@@ -50,9 +50,11 @@ function operationOf(one: AnyRoute): object {
           },
         }),
     responses: {
-      200: {
+      [status]: {
         description: 'Done',
-        content: { [answerType ?? 'application/json']: { schema: schemaOf(answer, 'output') } },
+        ...(status === 204
+          ? {}
+          : { content: { [answerType ?? 'application/json']: { schema: schemaOf(answer, 'output') } } }),
       },
       default: { description: 'Refused', content: json({ $ref: '#/components/schemas/Error' }) },
     },

@@ -25,7 +25,7 @@ export function overviewRoutes(deps: OverviewDeps): AnyRoute[] {
       {
         method: 'GET',
         path: '/api/dashboard/overview',
-        access: 'session',
+        access: 'viewer',
         summary: 'The pool and its use at a glance',
         query: OverviewQuery,
         answer: Overview,

@@ -18,7 +18,7 @@ export function requestRoutes({ store, flush }: { store: Store; flush: () => Pro
       {
         method: 'GET',
         path: '/api/request-logs',
-        access: 'session',
+        access: 'viewer',
         summary: 'Requests, newest first',
         query: RequestLogQuery,
         answer: RequestLog,
@@ -44,7 +44,7 @@ export function requestRoutes({ store, flush }: { store: Store; flush: () => Pro
       {
         method: 'GET',
         path: '/api/request-logs/:id',
-        access: 'session',
+        access: 'viewer',
         summary: 'One request with its routing decision',
         params: RequestParams,
         answer: RequestView,
@@ -57,7 +57,7 @@ export function requestRoutes({ store, flush }: { store: Store; flush: () => Pro
       {
         method: 'GET',
         path: '/api/request-logs/:id/decision',
-        access: 'session',
+        access: 'viewer',
         summary: 'Why this account: candidates, exclusions, tries and their times',
         params: RequestParams,
         answer: RequestDecision,

@@ -12,7 +12,6 @@ import { type AnyRoute, route } from './route.ts'
 
 export type ResetCreditRouteDeps = { pool: Pool; store: Store; lists: CreditLists; redeemer: Redeemer }
 
-const access = 'session'
 const params = AccountParams
 const shownRedemptions = 20
 
@@ -22,7 +21,7 @@ export function resetCreditRoutes({ pool, store, lists, redeemer }: ResetCreditR
       {
         method: 'GET',
         path: '/api/accounts/:id/reset-credits',
-        access,
+        access: 'viewer',
         summary: 'Reset credits of an account, and what became of those that were used',
         params,
         answer: ResetCreditList,
@@ -38,7 +37,8 @@ export function resetCreditRoutes({ pool, store, lists, redeemer }: ResetCreditR
       {
         method: 'POST',
         path: '/api/accounts/:id/reset-credits/redeem',
-        access,
+        access: 'admin',
+        audit: 'account.redeem_reset_credit',
         summary: 'Use a reset credit: the running windows of the account start anew',
         params,
         body: RedeemRequest,

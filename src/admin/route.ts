@@ -1,11 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import type { Access, Principal } from '../domain/access.ts'
+import type { AuditEntry } from '../domain/audit.ts'
 import { AppError } from '../errors.ts'
-import type { Access } from '../gate.ts'
+import { inCamelCase } from '../lib/either-case.ts'
 import { faultSentence, fieldFaults } from '../lib/field-faults.ts'
 
 type Schema = z.ZodType
 type Parsed<S> = S extends Schema ? z.output<S> : unknown
+
+/** What the audit log is told beside who and when. Without a target, the path's `id` is it. */
+type AuditFacts = Partial<Pick<AuditEntry, 'target' | 'before' | 'after'>>
 
 /** What a handler gets: the checked parts of the request, and the request itself for what has no schema. */
 export type Call<P, Q, B> = {
@@ -14,6 +19,8 @@ export type Call<P, Q, B> = {
   body: Parsed<B>
   request: FastifyRequest
   reply: FastifyReply
+  /** Adds to the audit entry that is written when the handler is done. */
+  audit(facts: AuditFacts): void
 }
 
 /** One endpoint of the management API: its schemas check what comes in, describe it, and type what goes out. */
@@ -28,6 +35,10 @@ export type ApiRoute<P = unknown, Q = unknown, B = unknown, A = unknown> = {
   query?: Q
   body?: B
   answer: A
+  /** What the audit log calls a success, dotted, such as `account.pause`; null where nothing is changed. */
+  audit?: string | null
+  /** 200 where nothing is said. 204 has no body. */
+  status?: 201 | 202 | 204
   /** Where they are not JSON: what comes in (described by `body`, read by the handler), and what goes out. */
   bodyType?: 'multipart/form-data'
   answerType?: 'text/event-stream'
@@ -45,10 +56,18 @@ export function route<P, Q, B, A>(
   return { ...definition, handle: handle as unknown as AnyRoute['handle'] }
 }
 
+export type RouteDeps = { audit: (done: AuditedCall) => Promise<void> }
+
+/** A call that was answered, as the audit log is told of it. */
+export type AuditedCall = AuditFacts & { action: string; principal: Principal | null; requestId: string }
+
 /** Puts endpoints on the server. What does not fit a schema is a 400 that names the fields. */
-export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[]): void {
+export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[], { audit }: RouteDeps): void {
   for (const one of routes) {
     const { method, path, access, params, query, body, bodyBytes, deadlineMs, bodyType, answerType, handle } = one
+    if (one.audit === undefined && access === 'admin' && method !== 'GET') {
+      throw new Error(`The route ${method} ${path} does not say what the audit log calls it.`)
+    }
     app.route({
       method,
       url: path,
@@ -57,19 +76,39 @@ export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[]): vo
       config: { access },
       ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
       ...(deadlineMs === undefined ? {} : { handlerTimeout: deadlineMs }),
-      handler: (request, reply) => {
+      handler: async (request, reply) => {
         // Names, addresses and figures of accounts are nothing for the caches of browsers and proxies.
         reply.header('cache-control', 'no-store')
-        return handle({
+        const facts: AuditFacts = {}
+        const answer = await handle({
           params: parse(params, request.params),
           query: parse(query, request.query),
           body: body === undefined || bodyType ? undefined : parse(body, bodyOf(request)),
           request,
           reply,
+          audit: (more) => void Object.assign(facts, more),
         })
+        if (one.audit) {
+          const { principal, id: requestId } = request
+          await audit({
+            target: targetOf(one.audit, request.params),
+            ...facts,
+            action: one.audit,
+            principal,
+            requestId,
+          })
+        }
+        if (one.status !== undefined) reply.code(one.status)
+        return one.status === 204 ? reply.send() : answer
       },
     })
   }
+}
+
+/** `account.pause` with an `id` in its path is about that account. */
+function targetOf(action: string, params: unknown): AuditEntry['target'] {
+  const { id } = params as { id?: string }
+  return id === undefined ? null : { kind: action.split('.')[0] ?? action, id }
 }
 
 /** An upload has no body to check: where one is expected, it is a mistake. @throws AppError */
@@ -82,7 +121,7 @@ function bodyOf(request: FastifyRequest): unknown {
 function parse(schema: unknown, value: unknown): unknown {
   if (schema === undefined) return undefined
   // `ApiRoute` leaves its schemas untyped; `route` took them from a definition that has them.
-  const parsed = (schema as Schema).safeParse(value)
+  const parsed = (schema as Schema).safeParse(inCamelCase(schema as Schema, value))
   if (parsed.success) return parsed.data
   const fields = fieldFaults(parsed.error)
   throw new AppError('invalid_request', { message: faultSentence(fields), fields })

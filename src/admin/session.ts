@@ -129,7 +129,8 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       {
         method: 'POST',
         path: `${base}/password/change`,
-        access: 'session',
+        access: 'admin',
+        audit: 'password.change',
         summary: 'Change the password; other sessions end',
         body: PasswordChange,
         answer: Done,
@@ -143,7 +144,8 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       {
         method: 'DELETE',
         path: `${base}/password`,
-        access: 'session',
+        access: 'admin',
+        audit: 'password.remove',
         summary: 'Remove password and second factor',
         body: PasswordRemoval,
         answer: Done,
@@ -158,7 +160,8 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       {
         method: 'POST',
         path: `${base}/totp/setup/start`,
-        access: 'session',
+        access: 'admin',
+        audit: null,
         summary: 'Offer a secret for an authenticator app',
         answer: TotpOffer,
       },
@@ -171,7 +174,8 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       {
         method: 'POST',
         path: `${base}/totp/setup/confirm`,
-        access: 'session',
+        access: 'admin',
+        audit: 'second_factor.enable',
         summary: 'Switch the second factor on',
         body: TotpCode,
         answer: RecoveryCodes,
@@ -182,7 +186,8 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       {
         method: 'POST',
         path: `${base}/totp/disable`,
-        access: 'session',
+        access: 'admin',
+        audit: 'second_factor.disable',
         summary: 'Switch the second factor off',
         body: TotpCode,
         answer: Done,
@@ -196,7 +201,7 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       {
         method: 'GET',
         path: `${base}/sessions`,
-        access: 'session',
+        access: 'admin',
         summary: 'Browsers that are signed in',
         answer: SessionList,
       },
@@ -219,7 +224,8 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       {
         method: 'POST',
         path: `${base}/logout-others`,
-        access: 'session',
+        access: 'admin',
+        audit: 'session.end_others',
         summary: 'End every other session',
         answer: SignedOut,
       },

@@ -13,24 +13,30 @@ export type SettingsDeps = {
 export function settingsRoutes({ pool, read, change }: SettingsDeps): AnyRoute[] {
   return [
     route(
-      { method: 'GET', path: '/api/settings', access: 'session', summary: 'All settings', answer: SettingsView },
+      { method: 'GET', path: '/api/settings', access: 'viewer', summary: 'All settings', answer: SettingsView },
       async () => read(),
     ),
     route(
       {
         method: 'PATCH',
         path: '/api/settings',
-        access: 'session',
+        access: 'admin',
+        audit: 'settings.change',
         summary: 'Change the settings that are named',
         body: SettingsChange,
         answer: SettingsView,
       },
-      async ({ body }) => {
+      async ({ body, audit }) => {
         const named: Partial<Settings> = Object.fromEntries(
           Object.entries(body).filter(([, value]) => value !== undefined),
         )
         checkAccounts(named, { ...read(), ...named }, pool)
-        return change(named)
+        const before = read()
+        const after = await change(named)
+        const names = Object.keys(named) as (keyof Settings)[]
+        const changed = (of: Settings) => Object.fromEntries(names.map((name) => [name, of[name]]))
+        audit({ before: changed(before), after: changed(after) })
+        return after
       },
     ),
   ]

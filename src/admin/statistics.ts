@@ -10,15 +10,13 @@ import { type AnyRoute, route } from './route.ts'
 
 export type StatisticsRouteDeps = { pool: Pool; statistics: Statistics; clock: Clock }
 
-const access = 'session'
-
 export function statisticsRoutes({ pool, statistics, clock }: StatisticsRouteDeps): AnyRoute[] {
   return [
     route(
       {
         method: 'GET',
         path: '/api/accounts/:id/statistics',
-        access,
+        access: 'viewer',
         summary: 'What the upstream counts of an account over its life',
         params: AccountParams,
         answer: AccountStatisticsView,
@@ -32,7 +30,7 @@ export function statisticsRoutes({ pool, statistics, clock }: StatisticsRouteDep
       {
         method: 'GET',
         path: '/api/dashboard/statistics',
-        access,
+        access: 'viewer',
         summary: 'The same of all accounts, and summed for the pool',
         answer: DashboardStatistics,
       },

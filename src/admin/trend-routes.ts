@@ -13,7 +13,7 @@ export function trendRoutes({ store, pool, clock }: { store: Store; pool: Pool; 
       {
         method: 'GET',
         path: '/api/accounts/:id/trends',
-        access: 'session',
+        access: 'viewer',
         summary: 'What was left of the windows of an account, over up to a year',
         params: AccountParams,
         query: TrendsQuery,

@@ -28,7 +28,8 @@ export function whatIfRoutes({ store, settings, clock, flush }: WhatIfDeps): Any
       {
         method: 'POST',
         path: '/api/routing/what-if',
-        access: 'session',
+        access: 'viewer',
+        audit: null,
         summary: 'What the logged turns would have met under other routing settings',
         body: WhatIfAsk,
         answer: WhatIfView,

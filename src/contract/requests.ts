@@ -58,6 +58,12 @@ export const RequestView = z.object({
   affinityKey: z.string().nullable(),
   /** How long the request waited for a place on an account; null: it did not. */
   waitedMs: z.int().nullable(),
+  /** Where the client called from; null for requests logged by earlier releases. */
+  clientAddress: z.string().nullable(),
+  /** The model source that answered in place of an account. */
+  sourceId: z.string().nullable(),
+  /** The egress proxy that the answer came through; null: the direct way. */
+  egressId: z.string().nullable(),
   attempts: z.array(Attempt),
   /** The routing decision as it was made: who was ranked, who was excluded and why. */
   decision: z.unknown(),

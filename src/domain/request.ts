@@ -81,6 +81,12 @@ export type RequestRecord = {
   affinityKey: string | null
   /** How long the request waited for a place on an account; null: it did not. */
   waitedMs: number | null
+  /** Where the client called from. */
+  clientAddress: string | null
+  /** The model source that answered in place of an account; null: an account did, or nobody. */
+  sourceId: string | null
+  /** The egress proxy that the answer came through; null: the direct way. */
+  egressId: string | null
   attempts: Attempt[]
   /** The routing decision of the last attempt, kept as it was made. */
   decision: unknown

@@ -46,11 +46,11 @@ export const Settings = z.object({
   /** How long a new or recovered account is given its load step by step. */
   slowStartMinutes: z.int().min(0).max(120).default(5).meta({ section: 'routing', unit: 'min' }),
   affinityMinutes: z.int().min(0).max(1_440).default(30).meta({ section: 'routing', unit: 'min' }),
-  maxStreams: z.int().min(1).max(10_000).default(24).meta({ section: 'admission', unit: 'requests' }),
-  maxTurnStarts: z.int().min(1).max(10_000).default(12).meta({ section: 'admission', unit: 'requests' }),
+  maxStreams: z.int().min(1).max(10_000).default(24).meta({ section: 'limits', unit: 'requests' }),
+  maxTurnStarts: z.int().min(1).max(10_000).default(12).meta({ section: 'limits', unit: 'requests' }),
   /** How long a request waits for a place on an account, or for a brief rest to end. */
-  waitSeconds: z.int().min(0).max(300).default(15).meta({ section: 'admission', unit: 's' }),
-  maxWaiting: z.int().min(0).max(10_000).default(256).meta({ section: 'admission', unit: 'requests' }),
+  waitSeconds: z.int().min(0).max(300).default(15).meta({ section: 'limits', unit: 's' }),
+  maxWaiting: z.int().min(0).max(10_000).default(256).meta({ section: 'limits', unit: 'requests' }),
   /** Whether clients may use WebSockets; without them Codex falls back to HTTP at once. */
   webSockets: z.boolean().default(true).meta({ section: 'clients' }),
   /** Models for Claude's names, beside the built-in map; `*` stands for anything. */
@@ -59,10 +59,10 @@ export const Settings = z.object({
     .default({})
     .meta({ section: 'clients' }),
   /** When a reset credit may be used without a person: never, when the whole pool is out, or before it expires unused. */
-  resetCreditRule: z.enum(['never', 'pool_out', 'expiring']).default('never').meta({ section: 'quota' }),
+  resetCreditRule: z.enum(['never', 'pool_out', 'expiring']).default('never').meta({ section: 'limits' }),
   /** Which responses are kept for later requests, with their content: none, those that ask for it, or all but those that forbid it. */
-  keepResponses: z.enum(['never', 'asked', 'always']).default('asked').meta({ section: 'storage' }),
-  keepResponseDays: z.int().min(1).max(365).default(30).meta({ section: 'storage', unit: 'd' }),
+  keepResponses: z.enum(['never', 'asked', 'always']).default('asked').meta({ section: 'retention' }),
+  keepResponseDays: z.int().min(1).max(365).default(30).meta({ section: 'retention', unit: 'd' }),
 })
 export type Settings = z.infer<typeof Settings>
 

@@ -9,7 +9,7 @@ const ownedBy = 'codex-lb'
 
 /** Puts the lists of models on the server, in the form of Codex and in that of OpenAI. */
 export function addModelRoutes(app: FastifyInstance, catalogue: Catalogue): void {
-  const read = { config: { access: 'local' } } as const
+  const read = { config: { access: 'client' } } as const
   const publicList = rendering((models) => JSON.stringify({ object: 'list', data: publicModels(models) }))
   const anthropicList = rendering((models) => JSON.stringify(anthropicModels(claudeNames(models))))
   const codexBody = rendering((models) => JSON.stringify({ models }))

@@ -73,6 +73,7 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     responseId: typeof answered.id === 'string' ? answered.id : null,
     affinityKey,
     waitedMs: request.waitedMs === 0 ? null : request.waitedMs,
+    ...{ clientAddress: null, sourceId: null, egressId: null },
     attempts,
     decision: decision && {
       ...decision,

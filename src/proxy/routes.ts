@@ -30,13 +30,13 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
     for (const surface of surfaces) {
       scope.post(
         surface.path,
-        { bodyLimit: maxBodyBytes, config: { access: 'local', readsBody: true } },
+        { bodyLimit: maxBodyBytes, config: { access: 'client', readsBody: true } },
         (request, reply) => serveTurn(request, reply, surface, deps),
       )
     }
     scope.post(
       '/v1/messages/count_tokens',
-      { bodyLimit: maxBodyBytes, config: { access: 'local', readsBody: true } },
+      { bodyLimit: maxBodyBytes, config: { access: 'client', readsBody: true } },
       async (request) => {
         const { bytes, done } = await deps.bodies.read(request.raw)
         try {

@@ -32,7 +32,7 @@ const ConsumeRequest = z.object({
 /** What Codex asks of its account beside the turns, answered for the pool as if it were one account. */
 export function addSideCalls(app: FastifyInstance, deps: SideCallDeps): void {
   const { pool, clock, creditLists, poolRedeemer, statistics } = deps
-  const local = { config: { access: 'local' } } as const
+  const local = { config: { access: 'client' } } as const
   for (const base of bases) {
     app.get(`${base}/usage`, local, async (request) => {
       const held = await creditLists.ofPool({ patienceMs })

@@ -27,7 +27,7 @@ export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'gr
       scope.route({
         method: 'GET',
         url: surface.path,
-        config: { access: 'local', readsBody: true },
+        config: { access: 'client', readsBody: true },
         preHandler: async (request, reply) => {
           if (!isUpgrade(request)) return
           if (deps.socketGate.isOpen()) return checkHandshake(request)

@@ -20,7 +20,7 @@ const Query = z.object({ days: z.coerce.number().int().min(1).max(90).default(30
 
 /** Shows a client what its key has used. Without a key that is what this machine's clients have used without one. */
 export function addUsageRoute(app: FastifyInstance, { store, recorder, pool, clock, keyOf }: UsageDeps): void {
-  app.get('/v1/usage', { config: { access: 'local' } }, async (request) => {
+  app.get('/v1/usage', { config: { access: 'client' } }, async (request) => {
     const { days } = Query.parse(request.query)
     // A request that was answered a moment ago counts.
     await recorder.flush()

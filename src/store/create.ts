@@ -1,6 +1,7 @@
 import type { Vault } from '../lib/secrets.ts'
 import { createAccounts } from './accounts.ts'
 import { createAffinity } from './affinity.ts'
+import { createAudit } from './audit.ts'
 import { createCatalogues } from './catalogues.ts'
 import { checkKey } from './key-check.ts'
 import { createRedemptions } from './redemptions.ts'
@@ -30,6 +31,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     affinity: createAffinity(tables, unit),
     redemptions: createRedemptions(tables, unit),
     catalogues: createCatalogues(tables, unit),
+    audit: createAudit(tables, unit),
     settings: createSettings(tables, unit),
     signIn: createSignIn(tables, unit, vault),
     sessions: createSessions(tables, unit),

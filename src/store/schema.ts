@@ -1,6 +1,4 @@
 import { sql } from 'drizzle-orm'
-import * as p from 'drizzle-orm/pg-core'
-import * as s from 'drizzle-orm/sqlite-core'
 import type { Block, Health, RoutingPolicy } from '../domain/account.ts'
 import type { AffinityKind } from '../domain/affinity.ts'
 import type { BurnRates } from '../domain/burn.ts'
@@ -11,33 +9,8 @@ import type { Attempt, Outcome, OwnedKind, RequestRecord } from '../domain/reque
 import type { Session } from '../domain/session.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
 import type { StoredKind, StoredStatus } from '../domain/stored.ts'
-
-const sqlite = {
-  table: s.sqliteTable,
-  index: s.index,
-  uniqueIndex: s.uniqueIndex,
-  primaryKey: s.primaryKey,
-  text: <T extends string = string>() => s.text().$type<T>(),
-  int: () => s.integer(),
-  real: () => s.real(),
-  bool: () => s.integer({ mode: 'boolean' }),
-  json: <T>() => s.text({ mode: 'json' }).$type<T>(),
-}
-type Dialect = typeof sqlite
-
-const postgres = {
-  table: p.pgTable,
-  index: p.index,
-  uniqueIndex: p.uniqueIndex,
-  primaryKey: p.primaryKey,
-  text: () => p.text(),
-  int: () => p.bigint({ mode: 'number' }),
-  real: () => p.doublePrecision(),
-  bool: () => p.boolean(),
-  // Not jsonb: nothing searches in these, and jsonb refuses an escaped NUL, which a client's text may hold.
-  json: () => p.json(),
-  // Queries are checked against SQLite's types; the store suite runs on both engines and keeps this cast honest.
-} as unknown as Dialect
+import { auditTables } from './schema/audit.ts'
+import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
 
 /** Times are epoch milliseconds. Columns are named by meaning; the driver turns them into snake_case. */
 function define(c: Dialect) {
@@ -178,6 +151,12 @@ function define(c: Dialect) {
       responseId: c.text(),
       affinityKey: c.text(),
       waitedMs: c.int(),
+      /** Where the client called from. */
+      clientAddress: c.text(),
+      /** The model source that answered in place of an account. */
+      sourceId: c.text(),
+      /** The egress proxy that the answer came through. */
+      egressId: c.text(),
       attempts: c.json<Attempt[]>().notNull(),
       decision: c.json<unknown>(),
     },
@@ -311,6 +290,7 @@ function define(c: Dialect) {
     owners,
     settings,
     ...access,
+    ...auditTables(c),
     counters,
     meta,
   }

@@ -1,5 +1,6 @@
 import type { Health, Preferences, StoredAccount } from '../domain/account.ts'
 import type { AffinityKind } from '../domain/affinity.ts'
+import type { AuditEntry, AuditFilter } from '../domain/audit.ts'
 import type { ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Redemption } from '../domain/redemption.ts'
 import type { Outcome, OwnedObject, RequestRecord } from '../domain/request.ts'
@@ -256,6 +257,13 @@ export type Store = {
   settings: {
     load(): Promise<Settings>
     save(settings: Settings): Promise<void>
+  }
+  audit: {
+    add(entry: AuditEntry): Promise<void>
+    /** Newest first. */
+    page(query: { limit: number; cursor: string | null; filter?: AuditFilter }): Promise<Page<AuditEntry>>
+    /** Deletes at most `limit` entries older than a time; returns how many. */
+    prune(beforeMs: number, limit: number): Promise<number>
   }
   /** Who may open the dashboard. There is one password, with an optional second factor. */
   signIn: {

@@ -139,7 +139,7 @@ describeInBrowser('requests', (visit) => {
       const { because, ranked, excluded, accountId } = decision
       const old = {
         ...kept,
-        ...{ waitedMs: null, affinityKey: null },
+        ...{ waitedMs: null, affinityKey: null, clientAddress: null, sourceId: null, egressId: null },
         attempts: attempts.map((attempt: object) => ({ ...attempt, scope: null, tookMs: null })),
         decision: {
           ...{ because, accountId, excluded, strategy: 'least_used' },

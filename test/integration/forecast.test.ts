@@ -16,6 +16,7 @@ import { createServer } from '../../src/server.ts'
 import type { Store, UsageSample } from '../../src/store/store.ts'
 import { aWindow, nowMs } from '../support/accounts.ts'
 import { createManualClock, type ManualClock } from '../support/clock.ts'
+import { letIn, noAudit } from '../support/principal.ts'
 import { engines, imported, type TestDatabase } from '../support/stores.ts'
 import { ask } from '../support/visitor.ts'
 
@@ -48,7 +49,7 @@ beforeEach(async () => {
     ...{ clock, log: pino({ level: 'silent' }), version: '0' },
     isOpen: () => true,
     underWay: createTally(),
-    checkSession: async () => {},
+    checkSession: letIn,
   })
   const usage: Store['usage'] = {
     ...store.usage,
@@ -58,7 +59,7 @@ beforeEach(async () => {
     },
   }
   const deps = { store: { ...store, usage }, pool, clock }
-  addRoutes(app, [...forecastRoutes({ ...deps, settings: () => defaultSettings }), ...trendRoutes(deps)])
+  addRoutes(app, [...forecastRoutes({ ...deps, settings: () => defaultSettings }), ...trendRoutes(deps)], noAudit)
   await app.listen({ port: 0, host: '127.0.0.1' })
   url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
 })

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { createTally } from '../../src/lib/tally.ts'
 import { createServer } from '../../src/server.ts'
 import type { Store } from '../../src/store/store.ts'
+import { letIn, noAudit } from '../support/principal.ts'
 import { turnBody } from '../support/simulator-client.ts'
 import { type Rig, startRig } from '../support/start.ts'
 import { engines, requestRecord, type TestDatabase } from '../support/stores.ts'
@@ -35,12 +36,12 @@ beforeAll(async () => {
     version: '0',
     isOpen: () => true,
     underWay: createTally(),
-    checkSession: async () => {},
+    checkSession: letIn,
   })
   const flush = async () => {
     flushed++
   }
-  addRoutes(app, requestRoutes({ store, flush }))
+  addRoutes(app, requestRoutes({ store, flush }), noAudit)
   await app.listen({ port: 0, host: '127.0.0.1' })
   url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
   await store.requests.add(

@@ -10,6 +10,7 @@ import { addRoutes } from '../../src/admin/route.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createTally } from '../../src/lib/tally.ts'
 import { createServer } from '../../src/server.ts'
+import { letIn, noAudit } from '../support/principal.ts'
 import { listen } from '../support/visitor.ts'
 
 let app: FastifyInstance
@@ -39,12 +40,13 @@ beforeEach(async () => {
     version: '0',
     isOpen: () => true,
     underWay: createTally(),
-    checkSession: async () => {},
+    checkSession: letIn,
   })
   const checkSession = async () => {}
   addRoutes(
     app,
     eventRoutes({ feed, clock: systemClock, version: '0', demo: false, stopping: stopping.signal, checkSession }),
+    noAudit,
   )
   await app.listen({ port: 0, host: '127.0.0.1' })
   url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`

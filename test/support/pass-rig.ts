@@ -16,6 +16,7 @@ import { createServer } from '../../src/server.ts'
 import type { SimulatedAccountOptions } from '../../src/simulator/accounts.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/upstream.ts'
 import type { ManualClock } from './clock.ts'
+import { letIn } from './principal.ts'
 import type { RequestSeen } from './start.ts'
 
 /** The routes beside the turns in front of a simulated upstream, with every simulated account imported. */
@@ -67,7 +68,7 @@ export async function startPassRig(add: Add, options: PassRigOptions = {}): Prom
   const app = createServer({
     ...{ gate, clock, log, version: '0', underWay, socketPaths: callPaths },
     isOpen: () => true,
-    checkSession: async () => {},
+    checkSession: letIn,
   })
   // The connection of a refused upgrade can take no other request.
   await app.register(websocket)

@@ -22,8 +22,8 @@ const mayImport: Record<string, readonly string[]> = {
   admin: ['contract', 'domain', 'balancer', 'accounts', 'auth', 'upstream', 'store', 'lib', 'errors.ts', 'gate.ts'],
   jobs: ['accounts', 'store', 'upstream', 'domain', 'lib'],
   simulator: ['lib'],
-  'gate.ts': ['errors.ts', 'lib'],
-  root: ['gate.ts', 'lib', 'errors.ts', 'auth'],
+  'gate.ts': ['domain', 'errors.ts', 'lib'],
+  root: ['gate.ts', 'domain', 'lib', 'errors.ts', 'auth'],
   app: [
     'root',
     'gate.ts',

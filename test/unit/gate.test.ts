@@ -1,7 +1,8 @@
 import ipaddr from 'ipaddr.js'
 import { describe, expect, it } from 'vitest'
+import type { Access } from '../../src/domain/access.ts'
 import { AppError } from '../../src/errors.ts'
-import { type Access, admit, type GateRules, type Visitor } from '../../src/gate.ts'
+import { admit, type GateRules, type Visitor } from '../../src/gate.ts'
 
 const rules = (changes: Partial<GateRules> = {}): GateRules => ({
   trustedProxies: [],
@@ -19,7 +20,7 @@ const trusting = (...ranges: string[]) =>
   })
 
 /** The code of the refusal, or null when the visitor is let in. */
-function refusal(visitor: Partial<Visitor>, given = rules(), access: Access = 'local'): string | null {
+function refusal(visitor: Partial<Visitor>, given = rules(), access: Access = 'client'): string | null {
   try {
     admit({ peer: '127.0.0.1', ...visitor, headers: { host: 'localhost:2455', ...visitor.headers } }, access, given)
     return null
@@ -166,7 +167,7 @@ describe('a peer', () => {
   )
 
   it('that is refused is told what to do', () => {
-    const enter = () => admit({ peer: '192.0.2.1', headers: { host: 'lb.example' } }, 'local', rules())
+    const enter = () => admit({ peer: '192.0.2.1', headers: { host: 'lb.example' } }, 'client', rules())
     expect(enter).toThrow(/SSH tunnel to 127\.0\.0\.1/)
   })
 })

@@ -29,7 +29,7 @@ export function addRawRoutes(app: FastifyInstance, limits: RawLimits, routes: re
       scope.route({
         ...{ method, url, bodyLimit: bodyBytes, handlerTimeout: arrivalMs + deadlineMs },
         exposeHeadRoute: false,
-        config: { access: 'local', readsBody: method === 'POST' },
+        config: { access: 'client', readsBody: method === 'POST' },
         handler: (request, reply) => handle(request, reply, bodies),
       })
     }

@@ -73,7 +73,7 @@ function addSideSocket(app: FastifyInstance, url: string, live: boolean, deps: R
   /** Between the two steps of an upgrade. */
   const joined = new WeakMap<FastifyRequest, Joined>()
   app.route({
-    ...{ method: 'GET', url, exposeHeadRoute: false, config: { access: 'local' } },
+    ...{ method: 'GET', url, exposeHeadRoute: false, config: { access: 'client' } },
     // The upstream's socket comes first: while there is none, the client can still be told by a status.
     preValidation: async (request) => {
       if (request.ws) joined.set(request, await join(request, { url, live }, deps))

@@ -30,7 +30,7 @@ const path = '/v1/chat/completions'
 
 /** What can be done with chat completions that were kept. */
 export function addChatRoutes(app: FastifyInstance, { stored, bodies, keyOf }: ChatRouteDeps): void {
-  const local = { config: { access: 'local' } } as const
+  const local = { config: { access: 'client' } } as const
   const nameIn = (request: FastifyRequest): StoredName => ({
     kind: 'chat',
     id: Params.parse(request.params).id,
@@ -57,7 +57,7 @@ export function addChatRoutes(app: FastifyInstance, { stored, bodies, keyOf }: C
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    const config = { access: 'local', readsBody: true } as const
+    const config = { access: 'client', readsBody: true } as const
     scope.post(`${path}/:id`, { bodyLimit: maxBodyBytes, config }, async (request) => {
       const { bytes, done } = await bodies.read(request.raw)
       try {

@@ -41,7 +41,7 @@ const bodyDeadlineMs = 60_000
 export function addStoredRoutes(app: FastifyInstance, deps: StoredRouteDeps): void {
   const { stored, keyOf } = deps
   addChatRoutes(app, deps)
-  const local = { config: { access: 'local' } } as const
+  const local = { config: { access: 'client' } } as const
   const nameIn = (request: FastifyRequest): StoredName => ({
     kind: 'response',
     id: Params.parse(request.params).id,
@@ -80,7 +80,7 @@ export function addStoredRoutes(app: FastifyInstance, deps: StoredRouteDeps): vo
         {
           bodyLimit: maxBodyBytes,
           handlerTimeout: bodyDeadlineMs,
-          config: { access: 'local', readsBody: true },
+          config: { access: 'client', readsBody: true },
         },
         async (request, reply) => {
           const { bytes, done } = await deps.bodies.read(request.raw)

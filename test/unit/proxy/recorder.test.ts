@@ -78,6 +78,7 @@ describe('the record of a request', () => {
       responseId: 'resp_1',
       affinityKey: 'digest',
       waitedMs: null,
+      ...{ clientAddress: null, sourceId: null, egressId: null },
       attempts,
       decision: null,
     })
