@@ -15,6 +15,7 @@ if (Number.parseInt(node, 10) < 24) {
     isTerminal: process.stderr.isTTY === true,
     print: (line) => process.stdout.write(`${line}\n`),
     complain: (line) => process.stderr.write(`${line}\n`),
+    confirm: async (question) => (await import('./commands/confirm.ts')).confirm(question),
   })
 }
 

@@ -8,6 +8,8 @@ export type Surroundings = {
   print(line: string): void
   /** One line to stderr. */
   complain(line: string): void
+  /** Asks the person at the terminal a question that is answered by y or n; null when nobody is there. */
+  confirm?(question: string): Promise<boolean | null>
 }
 
 export type Call = Surroundings & {

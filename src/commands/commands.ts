@@ -21,6 +21,17 @@ Ends with 1 when anything was rejected; everything else is imported nevertheless
     run: async (call) => (await import('./import.ts')).importAccounts(call),
   },
   {
+    name: 'setup',
+    summary: 'Point a client of this machine here, or undo it',
+    operands: 'codex|opencode|claude',
+    options: { url: 'URL', key: 'KEY', 'key-env': '', model: 'MODEL', 'dry-run': '', yes: '', undo: '' },
+    help: `Changes the client's own configuration: it shows the difference, asks, and keeps a copy of what was there. --url is
+where the server is (this machine's, unless given). From another machine a key is needed: --key writes it into the
+file, --key-env lets the client read CODEX_LB_API_KEY. --model chooses the model to begin with. --dry-run only shows,
+--yes does not ask, --undo takes it all back.`,
+    run: async (call, options) => (await import('./setup.ts')).setup(call, options),
+  },
+  {
     name: 'what-if',
     summary: 'Replay the logged turns through other routing strategies',
     operands: '',
@@ -48,4 +59,4 @@ takes days or hours (7d, 36h; 30 days at most), --strategy may be repeated and i
 ]
 
 /** Names that are reserved for commands to come. */
-export const plannedCommands = ['setup', 'doctor', 'backup', 'restore', 'migrate-from-codex-lb']
+export const plannedCommands = ['doctor', 'backup', 'restore', 'migrate-from-codex-lb']

@@ -33,6 +33,12 @@ describe.each(clientVersions)('Codex CLI %s', (version) => {
     expect(second?.email).toBe(first?.email)
   })
 
+  it('runs a shell command with what "codex-lb setup codex" writes, over a WebSocket', async () => {
+    const codex = await codexWith({ bySetup: true })
+    expectShell(await codex.turn(shellTurn))
+    expect(turnsSeen()).toEqual([])
+  })
+
   it('resumes a thread on the account that served it', async () => {
     const codex = await codexWith()
     expectAnswer(await codex.turn('FAKE_TEXT: the first answer'), 'the first answer')

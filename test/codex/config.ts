@@ -1,3 +1,5 @@
+import { codex } from '../../src/commands/setup/codex.ts'
+
 /** The whole of what a user adds to `~/.codex/config.toml`. No `env_key`: this machine needs no key. */
 const snippet = `model_provider = "codex-lb"
 
@@ -33,6 +35,8 @@ export type ConfigChanges = {
   provider?: string
   /** Further lines of `[features]`. */
   features?: string
+  /** What "codex-lb setup codex" writes, in place of the snippet. */
+  bySetup?: boolean
   /** Where Codex makes its account calls; the product, unless told otherwise. */
   chatgptUrl?: string
 }
@@ -44,6 +48,10 @@ export function configToml(url: string, changes: ConfigChanges = {}): string {
     .replace('name = "codex-lb"', `name = "${name}"`)
     .replace('http://127.0.0.1:2455/backend-api/codex', url + path)
   const top = `check_for_update_on_startup = false\nchatgpt_base_url = "${chatgptUrl}"\n`
+  if (changes.bySetup) {
+    const target = { url, key: null, keyFromEnvironment: false, model: null, models: [] }
+    return codex.add(`${top}${quietTables}`, target)
+  }
   return `${top}${changes.top ?? ''}\n${provider}${changes.provider ?? ''}\n${quietTables}${changes.features ?? ''}
 `
 }

@@ -61,7 +61,6 @@ describe('the program', () => {
     [['serve', 'now'], /"serve" takes nothing after it, but got "now"/],
     [['import'], /"import" needs FILE/],
     [['import', '--force', 'a.json'], /unknown option "--force"/],
-    [['setup', 'codex'], /"setup" is not offered by this version/],
     [['doctor'], /"doctor" is not offered by this version/],
     [['x'.repeat(50_000)], /unknown command "xxx/],
   ])('refuses %j as bad usage', async (args, reason) => {
