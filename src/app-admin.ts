@@ -77,7 +77,7 @@ export async function addAdmin(
     ...requestRoutes({ store, flush }),
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
-    ...settingsRoutes({ pool, read: parts.settings, change: parts.changeSettings }),
+    ...settingsRoutes({ pool, settings: parts.settingsKeeper }),
     ...auditRoutes({ store }),
     ...whatIfRoutes({ store, settings: parts.settings, clock, flush }),
     ...eventRoutes({

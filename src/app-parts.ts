@@ -20,12 +20,12 @@ import type { Config } from './config.ts'
 import { activeBlock, statusOf } from './domain/account.ts'
 import type { LiveEvent } from './domain/live.ts'
 import { minuteMs } from './domain/quota.ts'
-import type { Settings } from './domain/settings.ts'
 import { createRollup } from './jobs/rollup.ts'
 import { createBus } from './lib/bus.ts'
 import type { Clock } from './lib/clock.ts'
 import { maxBodyBytes } from './proxy/body.ts'
 import { createRecorder } from './proxy/recorder.ts'
+import { createSettingsKeeper } from './settings/keeper.ts'
 import { createStored } from './stored/stored.ts'
 import { createUpstreamClient, type Deadlines } from './upstream/client.ts'
 import { version } from './version.ts'
@@ -37,9 +37,15 @@ export type Parts = Awaited<ReturnType<typeof buildParts>>
 export async function buildParts(config: Config, log: Logger, clock: Clock, deadlines?: Deadlines) {
   const { upstreamBaseUrl, authBaseUrl } = config
   const store = await openConfiguredStore(config, log)
-  let settings = await store.settings.load()
-  let lastChange: Promise<unknown> = Promise.resolve()
   const bus = createBus<LiveEvent>()
+  const settingsKeeper = await createSettingsKeeper({
+    ...{ store: store.settings, clock },
+    onChange() {
+      bus.emit({ kind: 'settings' })
+      admission.offer()
+    },
+  })
+  const settings = () => settingsKeeper.now()
   const onError = (part: string) => (error: unknown) => log.error({ err: error, part }, 'background work failed')
   const onCallError = (accountId: string, error: unknown) => {
     // A token that cannot be renewed is an account's state, not a fault of ours: its code says all.
@@ -51,7 +57,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const pool = createPool({
     store,
     clock,
-    settings: () => settings,
+    settings,
     onError: onError('pool'),
     onHealth({ id, health }, evidence) {
       const nowMs = clock.now()
@@ -62,12 +68,12 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     onRoom: () => admission.offer(),
     onChange: (id) => bus.emit({ kind: 'account', id }),
   })
-  const admission: Admission = createAdmission({ pool, clock, settings: () => settings })
+  const admission: Admission = createAdmission({ pool, clock, settings })
   const retries = createRetryBudget(clock)
   const onRotated = (accountId: string) => log.info({ accountId }, 'token renewed')
   const tokens = createTokens({ store, client, clock, authBaseUrl, onRotated })
   const guardian = createGuardian({ pool, tokens, clock, onError: onCallError })
-  const ttlMs = () => settings.affinityMinutes * minuteMs
+  const ttlMs = () => settings().affinityMinutes * minuteMs
   const affinity = createAffinity({ store, clock, ttlMs, onError: onError('affinity') })
   const calls = createAccountCalls({ pool, tokens, client, upstreamBaseUrl, version })
   const usagePoll = createUsagePoll({ pool, calls, clock, onError: onCallError })
@@ -77,13 +83,13 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   })
   const recorder = createRecorder(store, clock, onError('request log'))
   const stored = createStored({
-    ...{ store: store.responses, clock, settings: () => settings, maxHistoryBytes: maxBodyBytes },
+    ...{ store: store.responses, clock, settings, maxHistoryBytes: maxBodyBytes },
     onError: onError('stored responses'),
   })
   const rollup = createRollup({ usage: store.usage, clock })
   const creditLists = createCreditLists({ pool, calls, clock, onError: onCallError })
   const redeemer = createRedeemer({ store, pool, calls, lists: creditLists, usagePoll, clock, onError: onCallError })
-  const redemption = { store, pool, lists: creditLists, redeemer, settings: () => settings, clock }
+  const redemption = { store, pool, lists: creditLists, redeemer, settings, clock }
   const poolRedeemer = createPoolRedeemer(redemption)
   const applyResetRule = createResetRule(redemption)
   const statistics = createStatistics({ pool, calls, clock, onError: onCallError })
@@ -112,20 +118,8 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       onError,
     },
     ...{ stored, guardian, rollup, creditLists, redeemer, poolRedeemer, applyResetRule, statistics },
-    settings: () => settings,
-    /** One change after the other: each begins with what the one before has left. */
-    changeSettings(change: Partial<Settings>): Promise<Settings> {
-      const changed = lastChange.then(async () => {
-        const next = { ...settings, ...change }
-        await store.settings.save(next)
-        settings = next
-        bus.emit({ kind: 'settings' })
-        admission.offer()
-        return next
-      })
-      lastChange = changed.catch(() => settings)
-      return changed
-    },
+    settings,
+    settingsKeeper,
     /** Write what is queued, and let go of the network and the database. */
     async close() {
       await recorder.flush()

@@ -46,6 +46,11 @@ const errors = {
   not_found: { status: 404, type: 'invalid_request_error', message: 'There is nothing here.' },
   request_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no request with this id.' },
   account_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no account with this id.' },
+  settings_group_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    message: 'There is no group of settings with this name.',
+  },
   affinity_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no affinity with this key.' },
   file_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a file with this id.' },
   call_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a call with this id.' },
@@ -66,6 +71,11 @@ const errors = {
     message: 'The account cannot change to this state from the one it is in.',
   },
   account_cannot_serve: { status: 409, type: 'invalid_request_error', message: 'The account cannot serve.' },
+  settings_conflict: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'Somebody else has changed these settings meanwhile.',
+  },
   redemption_pending: {
     status: 409,
     type: 'invalid_request_error',
@@ -133,6 +143,8 @@ export type ErrorDetails = {
   /** For `usage_limit_reached`: when the first account is usable again, epoch ms, and its plan. */
   resetsAtMs?: number | null
   plan?: string
+  /** On a conflict: the thing as it is now. For `/api`. */
+  current?: object
 }
 
 /** The one error type that may reach a caller. Anything else is a bug and becomes a 500 without a message. */
@@ -176,9 +188,17 @@ export function openAiBody(error: AppError, nowMs: number): unknown {
 
 /** The envelope of `/api`. */
 export function dashboardBody(error: AppError, requestId: string): unknown {
-  const { fields, param } = error.details
+  const { fields, param, current } = error.details
   const details = fields ?? (param === undefined ? undefined : [{ path: param, message: error.message }])
-  return { error: { code: error.code, message: error.message, requestId, ...(details ? { details } : {}) } }
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      requestId,
+      ...(details ? { details } : {}),
+      ...(current ? { current } : {}),
+    },
+  }
 }
 
 /** Refuses what a client asked: `message` says what is wrong and the way out, `param` is a path like `messages[2].content`. */

@@ -16,4 +16,7 @@ CREATE TABLE `audit` (
 CREATE INDEX `audit_at` ON `audit` (`at_ms`,`id`);--> statement-breakpoint
 ALTER TABLE `requests` ADD `client_address` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `source_id` text;--> statement-breakpoint
-ALTER TABLE `requests` ADD `egress_id` text;
+ALTER TABLE `requests` ADD `egress_id` text;--> statement-breakpoint
+ALTER TABLE `settings` ADD `version` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE `settings` ADD `updated_at_ms` integer;--> statement-breakpoint
+ALTER TABLE `settings` ADD `updated_by` text;

@@ -19,7 +19,7 @@ export async function whatIfCommand(call: Call, options: Options, clock = system
   const store = await openConfiguredStore(config, { warn: (_fields, message) => call.complain(`codex-lb: ${message}`) })
   try {
     const untilMs = clock.now()
-    const settings = await store.settings.load()
+    const { values: settings } = await store.settings.load()
     const { lengthMs, strategies } = ask
     const found = await whatIf({ sinceMs: untilMs - lengthMs, untilMs, strategies, change: {} }, { store, settings })
     for (const line of options.has('json') ? [jsonOf(found)] : linesOf(found)) call.print(line)

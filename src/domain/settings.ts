@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Actor } from './access.ts'
 
 export const strategyNames = [
   'cache_value',
@@ -67,3 +68,40 @@ export const Settings = z.object({
 export type Settings = z.infer<typeof Settings>
 
 export const defaultSettings: Settings = Settings.parse({})
+
+/** Settings that are shown, versioned and changed together. */
+export const settingsGroups = ['routing', 'limits', 'clients', 'retention', 'security', 'notifications'] as const
+export type SettingsGroup = (typeof settingsGroups)[number]
+
+type SettingMeta = { group: SettingsGroup; unit: string | null; isNullable: boolean }
+
+/** What is known of each setting beside its type. */
+export const settingMeta = Object.fromEntries(
+  Object.entries(Settings.shape).map(([name, field]) => {
+    const { section, unit } = field.meta() as { section: SettingsGroup; unit?: string }
+    return [name, { group: section, unit: unit ?? null, isNullable: field.safeParse(null).success }]
+  }),
+) as Record<keyof Settings, SettingMeta>
+
+const names = Object.keys(Settings.shape) as (keyof Settings)[]
+
+/** The names of a group's settings, in order. */
+export function settingsOf(group: SettingsGroup): (keyof Settings)[] {
+  return names.filter((name) => settingMeta[name].group === group)
+}
+
+/** The settings that are named, out of all. */
+export function pickSettings(from: Settings, which: readonly (keyof Settings)[]): Partial<Settings> {
+  return Object.fromEntries(which.map((name) => [name, from[name]]))
+}
+
+/** Who changed a group last, and how often it was changed. */
+export type GroupState = {
+  /** Grows by one with each change; 0: nobody has changed anything yet. */
+  version: number
+  updatedAtMs: number | null
+  updatedBy: Pick<Actor, 'kind' | 'name'> | null
+}
+
+/** All settings, and how each group stands. `revision` grows with each change of any group. */
+export type SettingsState = { values: Settings; groups: Record<SettingsGroup, GroupState>; revision: number }

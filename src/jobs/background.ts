@@ -17,6 +17,7 @@ export type BackgroundDeps = {
   catalogue: Catalogue
   usagePoll: UsagePoll
   rollup: Rollup
+  settingsKeeper: { refresh(): Promise<void> }
   stored: { tend(): Promise<void>; prune(): Promise<void> }
   /** Redeems a reset credit where the rule in the settings says so. */
   applyResetRule: () => Promise<void>
@@ -32,6 +33,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
   return [
     { name: 'keep-alive', everyMs: () => 1_000, run: () => keepAlive.sweep(clock.now()) },
     { name: 'stored accounts', everyMs: () => 2_000, run: () => pool.refresh() },
+    { name: 'stored settings', everyMs: () => 2_000, run: () => deps.settingsKeeper.refresh() },
     // One account at a time, spread over the cycle: the upstream sees no bursts.
     {
       name: 'usage',

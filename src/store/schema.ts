@@ -7,6 +7,7 @@ import type { Credits, QuotaWindow, ReadingSource, WindowKind } from '../domain/
 import type { Redemption } from '../domain/redemption.ts'
 import type { Attempt, Outcome, OwnedKind, RequestRecord } from '../domain/request.ts'
 import type { Session } from '../domain/session.ts'
+import type { GroupState } from '../domain/settings.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
 import type { StoredKind, StoredStatus } from '../domain/stored.ts'
 import { auditTables } from './schema/audit.ts'
@@ -252,7 +253,14 @@ function define(c: Dialect) {
     },
     (t) => [c.primaryKey({ columns: [t.kind, t.id] }), c.index('owners_expires').on(t.expiresAtMs)],
   )
-  const settings = c.table('settings', { name: c.text().primaryKey(), value: c.json<unknown>().notNull() })
+  /** One row per group. The row `settings` is of releases that kept all of them in one. */
+  const settings = c.table('settings', {
+    name: c.text().primaryKey(),
+    value: c.json<unknown>().notNull(),
+    version: c.int().notNull().default(0),
+    updatedAtMs: c.int(),
+    updatedBy: c.json<GroupState['updatedBy']>(),
+  })
   /** One row: who may open the dashboard. */
   const signIn = c.table('sign_in', {
     name: c.text().primaryKey(),

@@ -5,7 +5,7 @@ import type { ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Redemption } from '../domain/redemption.ts'
 import type { Outcome, OwnedObject, RequestRecord } from '../domain/request.ts'
 import type { Session } from '../domain/session.ts'
-import type { Settings } from '../domain/settings.ts'
+import type { GroupState, Settings, SettingsGroup, SettingsState } from '../domain/settings.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
 import type { StoredEvent, StoredKind, StoredName, StoredObject } from '../domain/stored.ts'
 import type { HourOfUse } from '../domain/usage-hours.ts'
@@ -142,6 +142,16 @@ export type StoredPage = {
 /** A kept response that has one of the items asked for, with the bytes of its content. */
 export type ItemHolder = { itemId: string; responseId: string; bytes: number }
 
+export type SettingsChangeBy = {
+  by: GroupState['updatedBy']
+  atMs: number
+  /** Change nothing when the group has another version by now. */
+  expected?: { group: SettingsGroup; version: number } | undefined
+}
+export type SettingsChanged =
+  /** `state` is what counts now; `before`, what the change met. */
+  { kind: 'changed'; before: Settings; state: SettingsState } | { kind: 'stale'; state: SettingsState }
+
 type Page<T> = { items: T[]; nextCursor: string | null }
 
 /**
@@ -255,8 +265,11 @@ export type Store = {
     save(row: CatalogueRow): Promise<void>
   }
   settings: {
-    load(): Promise<Settings>
-    save(settings: Settings): Promise<void>
+    load(): Promise<SettingsState>
+    /** Changes whenever anybody has changed a setting. */
+    revision(): Promise<number>
+    /** Changes what is named; a group of which nothing differs keeps its version. @throws ZodError for what is not valid */
+    change(change: Partial<Settings>, how: SettingsChangeBy): Promise<SettingsChanged>
   }
   audit: {
     add(entry: AuditEntry): Promise<void>

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addControlRoutes } from '../../src/proxy/pass/control.ts'
 import { createManualClock } from '../support/clock.ts'
 import { a, askedOf, b, c, type PassRig, startPassRig } from '../support/pass-rig.ts'
+import { system } from '../support/principal.ts'
 import { jsonOf, until } from '../support/simulator-client.ts'
 
 let rig: PassRig
@@ -23,7 +24,7 @@ const thread = (id: string) => ({ 'thread-id': id, 'session-id': 's1' })
 describe('the goal of a thread', { timeout: 30_000 }, () => {
   it('is set, read and cleared on one account, whichever the next choice would be', async () => {
     expect((await post(`${codex}/thread/goal/set`, { objective: 'Ship it.' }, thread('t1'))).status).toBe(200)
-    await rig.parts.changeSettings({ strategy: 'round_robin' })
+    await rig.parts.settingsKeeper.change({ strategy: 'round_robin' }, system)
     for (const method of ['GET', 'POST']) {
       const body = method === 'POST' ? { body: '{}' } : {}
       const answer = await fetch(`${rig.url}${codex}/thread/goal/get`, { method, headers: thread('t1'), ...body })

@@ -34,7 +34,6 @@ describe('PATCH /api/settings', () => {
   it.each([
     ['strategy', '"fastest"'],
     ['strategy', '5'],
-    ['strategy', 'null'],
     ['strategy', '["round_robin"]'],
     ['strategy', '{}'],
     ['strategy', '"ROUND_ROBIN"'],
@@ -45,7 +44,6 @@ describe('PATCH /api/settings', () => {
     ['affinityMinutes', '"30"'],
     ['affinityMinutes', '1e999'],
     ['affinityMinutes', '1e300'],
-    ['affinityMinutes', 'null'],
     ['affinityMinutes', 'true'],
     ['affinityMinutes', '[30]'],
     ['nothing', '1'],

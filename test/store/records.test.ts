@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { defaultSettings } from '../../src/domain/settings.ts'
 import type { UsageSample } from '../../src/store/store.ts'
 import { requestRecord } from '../support/stores.ts'
 import { onEveryEngine } from './suite.ts'
@@ -117,22 +116,6 @@ onEveryEngine((context) => {
           code: 'invalid_request',
         })
       }
-    })
-  })
-
-  describe('settings', () => {
-    it('are the defaults until somebody changes them', async () => {
-      const { settings } = context.store
-      expect(await settings.load()).toEqual(defaultSettings)
-      await settings.save({ ...defaultSettings, affinityMinutes: 5 })
-      await settings.save({ ...defaultSettings, affinityMinutes: 7, strategy: 'fill_first' })
-      expect(await settings.load()).toEqual({ ...defaultSettings, affinityMinutes: 7, strategy: 'fill_first' })
-    })
-
-    it('are never stored when they are not valid', async () => {
-      const { settings } = context.store
-      await expect(settings.save({ ...defaultSettings, affinityMinutes: -1 })).rejects.toThrow()
-      expect(await settings.load()).toEqual(defaultSettings)
     })
   })
 })

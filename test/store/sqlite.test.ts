@@ -109,14 +109,39 @@ describe('the database file', () => {
 
   it('falls back to the default of a stored setting that is not valid, and keeps the others', async () => {
     const store = await open()
-    await store.settings.save({ ...(await store.settings.load()), affinityMinutes: 9, strategy: 'fill_first' })
+    await store.settings.change({ affinityMinutes: 9, strategy: 'fill_first' }, { by: null, atMs: 1 })
     await store.close()
     tamper(`update settings set value = json_set(value, '$.strategy', 'gone', '$.unheardOf', 1)`)
     const again = await open()
-    expect(await again.settings.load()).toMatchObject({ strategy: 'cache_value', affinityMinutes: 9 })
+    expect((await again.settings.load()).values).toMatchObject({ strategy: 'cache_value', affinityMinutes: 9 })
     await again.close()
     tamper(`update settings set value = '"nonsense"'`)
-    expect(await (await open()).settings.load()).toMatchObject({ affinityMinutes: 30 })
+    expect((await (await open()).settings.load()).values).toMatchObject({ affinityMinutes: 30 })
+  })
+
+  it('takes over settings that a release before has kept in one row, and groups that are changed leave it', async () => {
+    await (await open()).close()
+    const old = { strategy: 'least_used', affinityMinutes: 9, maxStreams: 3, webSockets: false }
+    tamper(`insert into settings (name, value) values ('settings', '${JSON.stringify(old)}')`)
+    const store = await open()
+    const before = await store.settings.load()
+    expect(before.values).toMatchObject({ ...old, strategy: 'usage_weighted' })
+    expect(before.groups.routing).toEqual({ version: 0, updatedAtMs: null, updatedBy: null })
+    await store.settings.change({ affinityMinutes: 30 }, { by: null, atMs: 5 })
+    const after = await store.settings.load()
+    expect(after.values).toMatchObject({ ...old, strategy: 'usage_weighted', affinityMinutes: 30 })
+    expect(after.groups).toMatchObject({ routing: { version: 1 }, limits: { version: 0 } })
+    await store.close()
+  })
+
+  it('finds a setting again that was in another group, and then where it is now', async () => {
+    await (await open()).close()
+    tamper(`insert into settings (name, value) values ('settings.routing', '{"maxStreams":4,"affinityMinutes":9}')`)
+    const store = await open()
+    expect((await store.settings.load()).values).toMatchObject({ maxStreams: 4, affinityMinutes: 9 })
+    await store.settings.change({ maxStreams: 24 }, { by: null, atMs: 5 })
+    expect((await store.settings.load()).values).toMatchObject({ maxStreams: 24, affinityMinutes: 9 })
+    await store.close()
   })
 })
 

@@ -11,7 +11,7 @@ onEveryEngine((context) => {
       const { id } = await imported(store, 'ann')
       await store.accounts.beginRefresh(id, 1, 77)
       await store.requests.add([requestRecord('r1')])
-      await store.settings.save({ ...(await store.settings.load()), affinityMinutes: 3 })
+      await store.settings.change({ affinityMinutes: 3 }, { by: null, atMs: 1 })
       await store.affinity.save({ affinities: [affinityRow('k', { accountId: id })], owners: [] })
       const before = [await store.accounts.list(), await store.accounts.version(), await store.affinity.load(0)]
       await store.close()
@@ -24,7 +24,7 @@ onEveryEngine((context) => {
       expect(credential).toMatchObject({ version: 1, refreshStartedAtMs: 77 })
       expect(credential && revealed(credential)).toEqual(['access-ann', 'refresh-ann', 'id-ann'])
       expect(await again.requests.get('r1')).toEqual(requestRecord('r1'))
-      expect((await again.settings.load()).affinityMinutes).toBe(3)
+      expect((await again.settings.load()).values.affinityMinutes).toBe(3)
       await again.ping()
     })
 

@@ -16,7 +16,7 @@ import { createServer } from '../../src/server.ts'
 import type { SimulatedAccountOptions } from '../../src/simulator/accounts.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/upstream.ts'
 import type { ManualClock } from './clock.ts'
-import { letIn } from './principal.ts'
+import { letIn, system } from './principal.ts'
 import type { RequestSeen } from './start.ts'
 
 /** The routes beside the turns in front of a simulated upstream, with every simulated account imported. */
@@ -62,7 +62,7 @@ export async function startPassRig(add: Add, options: PassRigOptions = {}): Prom
   const lines: string[] = []
   const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) })
   const parts = await buildParts(config, log, clock)
-  await parts.changeSettings({ strategy: 'fill_first' })
+  await parts.settingsKeeper.change({ strategy: 'fill_first' }, system)
   const gate = { trustedProxies: [], hosts: new Set<string>(), origins: new Set<string>() }
   const underWay = createTally()
   const app = createServer({
