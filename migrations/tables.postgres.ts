@@ -6,3 +6,4 @@ export const { signIn, recoveryCodes, sessions } = tables.postgres
 export const { usageHours, redemptions, catalogues } = tables.postgres
 export const { responses, responseContents, responseEvents, responseItems } = tables.postgres
 export const { audit } = tables.postgres
+export const { apiKeys, apiKeyDays } = tables.postgres

@@ -6,3 +6,4 @@ export const { signIn, recoveryCodes, sessions } = tables.sqlite
 export const { usageHours, redemptions, catalogues } = tables.sqlite
 export const { responses, responseContents, responseEvents, responseItems } = tables.sqlite
 export const { audit } = tables.sqlite
+export const { apiKeys, apiKeyDays } = tables.sqlite

@@ -2,6 +2,7 @@ import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { accountRoutes } from './admin/accounts.ts'
 import { affinityRoutes } from './admin/affinities.ts'
+import { apiKeyRoutes } from './admin/api-keys.ts'
 import { auditRoutes, entryOf } from './admin/audit.ts'
 import { callerOf, checkSession, isSecure } from './admin/caller.ts'
 import { eventRoutes } from './admin/events.ts'
@@ -78,6 +79,7 @@ export async function addAdmin(
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
     ...settingsRoutes({ pool, settings: parts.settingsKeeper }),
+    ...apiKeyRoutes({ keys: parts.keys, store, pool, clock, flush }),
     ...auditRoutes({ store }),
     ...whatIfRoutes({ store, settings: parts.settings, clock, flush }),
     ...eventRoutes({

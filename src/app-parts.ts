@@ -5,6 +5,7 @@ import { createAffinity } from './accounts/affinity.ts'
 import { createCatalogue } from './accounts/catalogue.ts'
 import { createCreditLists } from './accounts/credit-lists.ts'
 import { createGuardian } from './accounts/guardian.ts'
+import { createKeys } from './accounts/keys.ts'
 import { createPool } from './accounts/pool.ts'
 import { createPoolRedeemer } from './accounts/pool-redemption.ts'
 import { createRedeemer } from './accounts/reset-credits.ts'
@@ -69,6 +70,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     onChange: (id) => bus.emit({ kind: 'account', id }),
   })
   const admission: Admission = createAdmission({ pool, clock, settings })
+  const keys = createKeys({ store, clock })
   const retries = createRetryBudget(clock)
   const onRotated = (accountId: string) => log.info({ accountId }, 'token renewed')
   const tokens = createTokens({ store, client, clock, authBaseUrl, onRotated })
@@ -98,6 +100,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   await pool.load()
   await affinity.load()
   await catalogue.load()
+  await keys.load()
   return {
     ...{
       store,
@@ -105,6 +108,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       client,
       pool,
       admission,
+      keys,
       retries,
       tokens,
       affinity,
@@ -125,6 +129,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       await recorder.flush()
       await stored.flush()
       await affinity.flush()
+      await keys.flush()
       await pool.flush()
       await client.close()
       await store.close()

@@ -1,9 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
+import { parseRange } from './lib/address-ranges.ts'
 import { Secret } from './lib/secrets.ts'
-
-/** An address and the number of leading bits that count. */
-export type IpRange = readonly [address: ipaddr.IPv4 | ipaddr.IPv6, bits: number]
 
 /** A bad value as a person may see it: short, on one line, without the parts of a URL that may hold a password. */
 function quote(value: unknown): string {
@@ -69,18 +67,8 @@ export const token = z
   .regex(/^[\x21-\x7e]+$/, 'the token may only hold visible ASCII characters, without spaces')
   .transform((text) => new Secret(text))
 
-function rangeOf(text: string): IpRange | null {
-  const [address = '', bits, ...more] = text.split('/')
-  const isAddress = ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address)
-  if (!isAddress || address.includes('%') || more.length > 0) return null
-  const parsed = ipaddr.parse(address)
-  const width = parsed.kind() === 'ipv4' ? 32 : 128
-  if (bits === undefined) return [parsed, width]
-  return /^\d{1,3}$/.test(bits) && Number(bits) <= width ? [parsed, Number(bits)] : null
-}
-
 /** An address or a CIDR. */
-export const ipRange = value(rangeOf, 'give addresses or CIDRs such as 10.0.0.0/8, separated by commas')
+export const ipRange = value(parseRange, 'give addresses or CIDRs such as 10.0.0.0/8, separated by commas')
 
 const hostName = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/
 

@@ -8,7 +8,6 @@ import {
   baseUrl,
   bindHost,
   databaseUrl,
-  type IpRange,
   ipRange,
   list,
   oneOf,
@@ -16,6 +15,7 @@ import {
   token,
   wholeNumber,
 } from './config-values.ts'
+import type { AddressRange } from './lib/address-ranges.ts'
 import type { Secret } from './lib/secrets.ts'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -37,7 +37,7 @@ export type Config = {
   readonly realtimeBaseUrl: string
   /** 0: no listener for the browser login. */
   readonly oauthCallbackPort: number
-  readonly trustedProxies: readonly IpRange[]
+  readonly trustedProxies: readonly AddressRange[]
   /** Accepted beside the localhost names and the bind address. Lower case, no port, no brackets around IPv6. */
   readonly allowedHosts: readonly string[]
   readonly dashboardAuthMode: 'standard' | 'trusted_header' | 'disabled'

@@ -51,6 +51,7 @@ const errors = {
     type: 'invalid_request_error',
     message: 'There is no group of settings with this name.',
   },
+  api_key_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no API key with this id.' },
   affinity_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no affinity with this key.' },
   file_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a file with this id.' },
   call_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a call with this id.' },
@@ -75,6 +76,11 @@ const errors = {
     status: 409,
     type: 'invalid_request_error',
     message: 'Somebody else has changed these settings meanwhile.',
+  },
+  too_many_api_keys: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'There are as many API keys as there may be; delete one first.',
   },
   redemption_pending: {
     status: 409,

@@ -2,10 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import ipaddr from 'ipaddr.js'
 import type { Access } from './domain/access.ts'
 import { AppError } from './errors.ts'
+import { type Address, type AddressRange, isWithin, parseAddress } from './lib/address-ranges.ts'
 
 export type GateRules = {
   /** Peers whose `X-Forwarded-For` is believed. */
-  trustedProxies: readonly (readonly [ipaddr.IPv4 | ipaddr.IPv6, number])[]
+  trustedProxies: readonly AddressRange[]
   /** Host names that are answered, beside localhost and plain addresses. Lower case. */
   hosts: ReadonlySet<string>
   /** Host names whose pages are ours although the Host differs: a reverse proxy may rewrite it. Lower case. */
@@ -40,43 +41,37 @@ const unreadClientHeaders = ['forwarded', 'true-client-ip', 'cf-connecting-ip', 
  * a trusted proxy here vouches that every hop was here too and nothing contradicts it.
  */
 export function isLocal({ peer, headers }: Visitor, { trustedProxies }: GateRules): boolean {
-  const address = parse(peer)
+  const address = parseAddress(peer)
   if (address === null || !isLoopback(address)) return false
   if (unreadClientHeaders.some((name) => headers[name] !== undefined)) return false
   const { 'x-forwarded-for': forwardedFor, 'x-real-ip': realIp } = headers
   if (forwardedFor === undefined && realIp === undefined) return isOwnName(hostName(headers.host))
   const hops = [...String(forwardedFor ?? '').split(','), ...(realIp === undefined ? [] : [String(realIp)])]
-  return isTrusted(address, trustedProxies) && hops.every((hop) => isLoopback(parse(hop.trim())))
+  return isWithin(address, trustedProxies) && hops.every((hop) => isLoopback(parseAddress(hop.trim())))
 }
 
 /** Names that lead to this machine from this machine only. */
 function isOwnName(name: string): boolean {
   if (name === 'localhost' || name.endsWith('.localhost')) return true
-  return ['loopback', 'unspecified'].includes(parse(name)?.range() ?? '')
+  return ['loopback', 'unspecified'].includes(parseAddress(name)?.range() ?? '')
 }
 
 /** The address that attempts are counted by: the nearest hop that no trusted proxy vouches for. */
 export function clientAddress({ peer, headers }: Visitor, { trustedProxies }: GateRules): string {
-  const address = parse(peer)
+  const address = parseAddress(peer)
   if (address === null) return 'unknown'
-  if (!isTrusted(address, trustedProxies)) return address.toString()
+  if (!isWithin(address, trustedProxies)) return address.toString()
   const hops = String(headers['x-forwarded-for'] ?? '')
     .split(',')
-    .map((hop) => parse(hop.trim()))
-  const client = hops.findLast((hop) => hop === null || !isTrusted(hop, trustedProxies))
+    .map((hop) => parseAddress(hop.trim()))
+  const client = hops.findLast((hop) => hop === null || !isWithin(hop, trustedProxies))
   return (client ?? address).toString()
 }
 
 /** True when a trusted proxy says that the browser came to it by https. We speak plain HTTP ourselves. */
 export function cameBySecureWay({ peer, headers }: Visitor, { trustedProxies }: GateRules): boolean {
-  const address = parse(peer)
-  return address !== null && isTrusted(address, trustedProxies) && headers['x-forwarded-proto'] === 'https'
-}
-
-function isTrusted(address: ipaddr.IPv4 | ipaddr.IPv6, trusted: GateRules['trustedProxies']): boolean {
-  return trusted.some(
-    ([range, bits]) => range.kind() === address.kind() && address.match([range, bits] as [ipaddr.IPv4, number]),
-  )
+  const address = parseAddress(peer)
+  return address !== null && isWithin(address, trustedProxies) && headers['x-forwarded-proto'] === 'https'
 }
 
 /** A name that somebody else's DNS controls could point here; localhost and plain addresses could not. */
@@ -110,11 +105,6 @@ function hostName(host: string | undefined): string {
   return !/[@/?#\\]/.test(host ?? '') && URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : ''
 }
 
-/** IPv4 inside IPv6 counts as the IPv4 that it is. */
-function parse(address: string | undefined): ipaddr.IPv4 | ipaddr.IPv6 | null {
-  return address !== undefined && ipaddr.isValid(address) ? ipaddr.process(address) : null
-}
-
-function isLoopback(address: ipaddr.IPv4 | ipaddr.IPv6 | null): boolean {
+function isLoopback(address: Address | null): boolean {
   return address?.range() === 'loopback'
 }

@@ -1,3 +1,37 @@
+CREATE TABLE "api_key_days" (
+	"key_id" text NOT NULL,
+	"at_ms" bigint NOT NULL,
+	"requests" bigint NOT NULL,
+	"input_tokens" bigint NOT NULL,
+	"cached_tokens" bigint NOT NULL,
+	"output_tokens" bigint NOT NULL,
+	"cost_micro_usd" bigint NOT NULL,
+	CONSTRAINT "api_key_days_key_id_at_ms_pk" PRIMARY KEY("key_id","at_ms")
+);
+--> statement-breakpoint
+CREATE TABLE "api_keys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"notes" text,
+	"secret_hash" text NOT NULL,
+	"prefix" text NOT NULL,
+	"allowed_models" json,
+	"enforced_model" text,
+	"enforced_effort" text,
+	"allowed_efforts" json,
+	"enforced_service_tier" text,
+	"account_ids" json,
+	"tags" json,
+	"allowed_addresses" json,
+	"limits" json NOT NULL,
+	"pool_share_percent" bigint,
+	"expires_at_ms" bigint,
+	"is_active" boolean NOT NULL,
+	"created_at_ms" bigint NOT NULL,
+	"last_used_at_ms" bigint,
+	"revision" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "audit" (
 	"id" text PRIMARY KEY NOT NULL,
 	"at_ms" bigint NOT NULL,
@@ -19,4 +53,5 @@ ALTER TABLE "requests" ADD COLUMN "egress_id" text;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "version" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "updated_at_ms" bigint;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "updated_by" json;--> statement-breakpoint
+CREATE UNIQUE INDEX "api_keys_secret" ON "api_keys" USING btree ("secret_hash");--> statement-breakpoint
 CREATE INDEX "audit_at" ON "audit" USING btree ("at_ms","id");

@@ -1,3 +1,38 @@
+CREATE TABLE `api_key_days` (
+	`key_id` text NOT NULL,
+	`at_ms` integer NOT NULL,
+	`requests` integer NOT NULL,
+	`input_tokens` integer NOT NULL,
+	`cached_tokens` integer NOT NULL,
+	`output_tokens` integer NOT NULL,
+	`cost_micro_usd` integer NOT NULL,
+	PRIMARY KEY(`key_id`, `at_ms`)
+);
+--> statement-breakpoint
+CREATE TABLE `api_keys` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`notes` text,
+	`secret_hash` text NOT NULL,
+	`prefix` text NOT NULL,
+	`allowed_models` text,
+	`enforced_model` text,
+	`enforced_effort` text,
+	`allowed_efforts` text,
+	`enforced_service_tier` text,
+	`account_ids` text,
+	`tags` text,
+	`allowed_addresses` text,
+	`limits` text NOT NULL,
+	`pool_share_percent` integer,
+	`expires_at_ms` integer,
+	`is_active` integer NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`last_used_at_ms` integer,
+	`revision` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `api_keys_secret` ON `api_keys` (`secret_hash`);--> statement-breakpoint
 CREATE TABLE `audit` (
 	`id` text PRIMARY KEY NOT NULL,
 	`at_ms` integer NOT NULL,

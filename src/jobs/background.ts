@@ -1,6 +1,7 @@
 import type { Affinity } from '../accounts/affinity.ts'
 import type { Catalogue } from '../accounts/catalogue.ts'
 import type { Guardian } from '../accounts/guardian.ts'
+import type { Keys } from '../accounts/keys.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { UsagePoll } from '../accounts/usage-poll.ts'
 import { hourMs, minuteMs } from '../domain/quota.ts'
@@ -11,6 +12,7 @@ import type { Rollup } from './rollup.ts'
 
 export type BackgroundDeps = {
   pool: Pool
+  keys: Keys
   guardian: Guardian
   affinity: Affinity
   store: Store
@@ -28,12 +30,25 @@ export type BackgroundDeps = {
 
 /** Everything that runs without being asked. */
 export function backgroundJobs(deps: BackgroundDeps): Job[] {
-  const { pool, guardian, catalogue, usagePoll, rollup, stored, applyResetRule, keepAlive, clock, usageRefreshMs } =
-    deps
+  const {
+    pool,
+    keys,
+    guardian,
+    catalogue,
+    usagePoll,
+    rollup,
+    stored,
+    applyResetRule,
+    keepAlive,
+    clock,
+    usageRefreshMs,
+  } = deps
   return [
     { name: 'keep-alive', everyMs: () => 1_000, run: () => keepAlive.sweep(clock.now()) },
     { name: 'stored accounts', everyMs: () => 2_000, run: () => pool.refresh() },
     { name: 'stored settings', everyMs: () => 2_000, run: () => deps.settingsKeeper.refresh() },
+    { name: 'stored keys', everyMs: () => 2_000, run: () => keys.refresh() },
+    { name: 'uses of keys', everyMs: () => 30_000, run: () => keys.flush() },
     // One account at a time, spread over the cycle: the upstream sees no bursts.
     {
       name: 'usage',

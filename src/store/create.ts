@@ -4,6 +4,7 @@ import { createAffinity } from './affinity.ts'
 import { createAudit } from './audit.ts'
 import { createCatalogues } from './catalogues.ts'
 import { checkKey } from './key-check.ts'
+import { createKeys } from './keys.ts'
 import { createRedemptions } from './redemptions.ts'
 import { createRequests } from './requests.ts'
 import { createResponses } from './responses.ts'
@@ -31,6 +32,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     affinity: createAffinity(tables, unit),
     redemptions: createRedemptions(tables, unit),
     catalogues: createCatalogues(tables, unit),
+    keys: createKeys(tables, unit),
     audit: createAudit(tables, unit),
     settings: createSettings(tables, unit),
     signIn: createSignIn(tables, unit, vault),

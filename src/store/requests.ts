@@ -17,19 +17,22 @@ import {
 import type { Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { createInsert } from './insert.ts'
+import { countByKey } from './keys.ts'
 import type { Tables } from './schema.ts'
 import type { RequestFilter, Store } from './store.ts'
 import type { Unit } from './unit.ts'
 
 type Row = Tables['requests']['$inferSelect']
 
-export function createRequests({ requests: t }: Tables, unit: Unit): Store['requests'] {
+export function createRequests(tables: Tables, unit: Unit): Store['requests'] {
+  const { requests: t } = tables
   const insert = createInsert(t, (tx, row) => tx.insert(t).values(row).onConflictDoNothing().prepare())
   return {
     async add(records) {
       if (records.length === 0) return
       await unit('requests.add', async (tx) => {
         await insert(tx, records.map(rowOf))
+        await countByKey(tx, tables, records)
       })
     },
     /** Throws AppError invalid_request for a cursor that is not ours. */

@@ -12,6 +12,7 @@ import type { AccountStatistics } from '../domain/statistics.ts'
 import type { StoredKind, StoredStatus } from '../domain/stored.ts'
 import { auditTables } from './schema/audit.ts'
 import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
+import { keyTables } from './schema/keys.ts'
 
 /** Times are epoch milliseconds. Columns are named by meaning; the driver turns them into snake_case. */
 function define(c: Dialect) {
@@ -299,6 +300,7 @@ function define(c: Dialect) {
     settings,
     ...access,
     ...auditTables(c),
+    ...keyTables(c),
     counters,
     meta,
   }

@@ -1,5 +1,6 @@
 import type { Health, Preferences, StoredAccount } from '../domain/account.ts'
 import type { AffinityKind } from '../domain/affinity.ts'
+import type { ApiKey, KeyUse } from '../domain/api-key.ts'
 import type { AuditEntry, AuditFilter } from '../domain/audit.ts'
 import type { ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Redemption } from '../domain/redemption.ts'
@@ -263,6 +264,23 @@ export type Store = {
   catalogues: {
     load(): Promise<CatalogueRow[]>
     save(row: CatalogueRow): Promise<void>
+  }
+  /** Client keys. Their secrets are not kept. */
+  keys: {
+    /** The oldest first. */
+    list(): Promise<ApiKey[]>
+    /** Changes whenever a key was added, changed or removed by anybody. */
+    version(): Promise<number>
+    /** False: there is one of this id or secret already. Durable. */
+    add(key: ApiKey): Promise<boolean>
+    /** Stores all but the last use, if the stored key is still of this revision. False: somebody else was faster. Durable. */
+    change(key: ApiKey): Promise<boolean>
+    /** Removes the key and its sums; logged requests stay. False: no such key. Durable. */
+    remove(id: string): Promise<boolean>
+    /** When keys were used last, by id; an earlier time changes nothing. */
+    saveUses(uses: ReadonlyMap<string, number>): Promise<void>
+    /** What each key has taken in its life, and on the days that began since a time. Keys without a request are left out. */
+    use(sinceMs: number): Promise<Map<string, { lifetime: KeyUse; since: KeyUse }>>
   }
   settings: {
     load(): Promise<SettingsState>
