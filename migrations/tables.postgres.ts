@@ -7,3 +7,4 @@ export const { usageHours, redemptions, catalogues } = tables.postgres
 export const { responses, responseContents, responseEvents, responseItems } = tables.postgres
 export const { audit } = tables.postgres
 export const { apiKeys, apiKeyDays } = tables.postgres
+export const { limitCounts, reservations, reservationHolders } = tables.postgres

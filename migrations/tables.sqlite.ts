@@ -7,3 +7,4 @@ export const { usageHours, redemptions, catalogues } = tables.sqlite
 export const { responses, responseContents, responseEvents, responseItems } = tables.sqlite
 export const { audit } = tables.sqlite
 export const { apiKeys, apiKeyDays } = tables.sqlite
+export const { limitCounts, reservations, reservationHolders } = tables.sqlite

@@ -47,6 +47,30 @@ CREATE TABLE "audit" (
 	"after" json
 );
 --> statement-breakpoint
+CREATE TABLE "limit_counts" (
+	"limit_id" text NOT NULL,
+	"shape" text NOT NULL,
+	"start_ms" bigint NOT NULL,
+	"until_ms" bigint NOT NULL,
+	"key_id" text NOT NULL,
+	"used" bigint NOT NULL,
+	CONSTRAINT "limit_counts_limit_id_shape_start_ms_pk" PRIMARY KEY("limit_id","shape","start_ms")
+);
+--> statement-breakpoint
+CREATE TABLE "reservation_holders" (
+	"id" text PRIMARY KEY NOT NULL,
+	"alive_until_ms" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "reservations" (
+	"id" text PRIMARY KEY NOT NULL,
+	"key_id" text NOT NULL,
+	"holder" text NOT NULL,
+	"at_ms" bigint NOT NULL,
+	"declared" json NOT NULL,
+	"places" json NOT NULL
+);
+--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "client_address" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "source_id" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "egress_id" text;--> statement-breakpoint
@@ -54,4 +78,8 @@ ALTER TABLE "settings" ADD COLUMN "version" bigint DEFAULT 0 NOT NULL;--> statem
 ALTER TABLE "settings" ADD COLUMN "updated_at_ms" bigint;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "updated_by" json;--> statement-breakpoint
 CREATE UNIQUE INDEX "api_keys_secret" ON "api_keys" USING btree ("secret_hash");--> statement-breakpoint
-CREATE INDEX "audit_at" ON "audit" USING btree ("at_ms","id");
+CREATE INDEX "audit_at" ON "audit" USING btree ("at_ms","id");--> statement-breakpoint
+CREATE INDEX "limit_counts_key" ON "limit_counts" USING btree ("key_id");--> statement-breakpoint
+CREATE INDEX "limit_counts_until" ON "limit_counts" USING btree ("until_ms");--> statement-breakpoint
+CREATE INDEX "reservations_holder" ON "reservations" USING btree ("holder");--> statement-breakpoint
+CREATE INDEX "requests_key" ON "requests" USING btree ("key_id","at_ms");

@@ -49,9 +49,37 @@ CREATE TABLE `audit` (
 );
 --> statement-breakpoint
 CREATE INDEX `audit_at` ON `audit` (`at_ms`,`id`);--> statement-breakpoint
+CREATE TABLE `limit_counts` (
+	`limit_id` text NOT NULL,
+	`shape` text NOT NULL,
+	`start_ms` integer NOT NULL,
+	`until_ms` integer NOT NULL,
+	`key_id` text NOT NULL,
+	`used` integer NOT NULL,
+	PRIMARY KEY(`limit_id`, `shape`, `start_ms`)
+);
+--> statement-breakpoint
+CREATE INDEX `limit_counts_key` ON `limit_counts` (`key_id`);--> statement-breakpoint
+CREATE INDEX `limit_counts_until` ON `limit_counts` (`until_ms`);--> statement-breakpoint
+CREATE TABLE `reservation_holders` (
+	`id` text PRIMARY KEY NOT NULL,
+	`alive_until_ms` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `reservations` (
+	`id` text PRIMARY KEY NOT NULL,
+	`key_id` text NOT NULL,
+	`holder` text NOT NULL,
+	`at_ms` integer NOT NULL,
+	`declared` text NOT NULL,
+	`places` text NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `reservations_holder` ON `reservations` (`holder`);--> statement-breakpoint
 ALTER TABLE `requests` ADD `client_address` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `source_id` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `egress_id` text;--> statement-breakpoint
+CREATE INDEX `requests_key` ON `requests` (`key_id`,`at_ms`);--> statement-breakpoint
 ALTER TABLE `settings` ADD `version` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE `settings` ADD `updated_at_ms` integer;--> statement-breakpoint
 ALTER TABLE `settings` ADD `updated_by` text;

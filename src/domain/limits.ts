@@ -56,6 +56,20 @@ export function windowStart(limit: Pick<KeyLimit, 'period' | 'isCalendar'>, nowM
   return bucketAt(limit, nowMs).startMs - lengthMs
 }
 
+/** The window up to now in stretches of which each lies in one piece, and none is longer than a day. */
+export function stretchesOf(limit: Pick<KeyLimit, 'period' | 'isCalendar'>, nowMs: number) {
+  const stretches: { bucket: Bucket; sinceMs: number; untilMs: number }[] = []
+  for (let sinceMs = windowStart(limit, nowMs); sinceMs <= nowMs; ) {
+    const bucket = bucketAt(limit, sinceMs)
+    const dayEndMs = (Math.floor(sinceMs / dayMs) + 1) * dayMs
+    const endMs = limit.isCalendar ? bucket.untilMs : bucket.untilMs - lengthsMs[limit.period]
+    const untilMs = Math.min(dayEndMs, endMs)
+    stretches.push({ bucket, sinceMs, untilMs })
+    sinceMs = untilMs
+  }
+  return stretches
+}
+
 /** Changes when what was counted so far says nothing of the limit any more. */
 export function shapeOf({ kind, period, isCalendar, model }: KeyLimit): string {
   return [kind, period, isCalendar ? 'calendar' : 'rolling', ...(model === null ? [] : [model])].join(' ')

@@ -5,10 +5,11 @@ import { createAudit } from './audit.ts'
 import { createCatalogues } from './catalogues.ts'
 import { checkKey } from './key-check.ts'
 import { createKeys } from './keys.ts'
+import { createLedgerStore } from './ledger.ts'
 import { createRedemptions } from './redemptions.ts'
 import { createRequests } from './requests.ts'
 import { createResponses } from './responses.ts'
-import type { Tables } from './schema.ts'
+import { tables as everyEngine, type Tables } from './schema.ts'
 import { createSessions } from './sessions.ts'
 import { createSettings } from './settings.ts'
 import { createSignIn } from './sign-in.ts'
@@ -30,6 +31,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     requests: createRequests(tables, unit),
     responses: createResponses(tables, unit, vault),
     affinity: createAffinity(tables, unit),
+    ledger: createLedgerStore(tables, unit, tables === everyEngine.postgres),
     redemptions: createRedemptions(tables, unit),
     catalogues: createCatalogues(tables, unit),
     keys: createKeys(tables, unit),

@@ -13,6 +13,7 @@ import type { StoredKind, StoredStatus } from '../domain/stored.ts'
 import { auditTables } from './schema/audit.ts'
 import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
 import { keyTables } from './schema/keys.ts'
+import { ledgerTables } from './schema/ledger.ts'
 
 /** Times are epoch milliseconds. Columns are named by meaning; the driver turns them into snake_case. */
 function define(c: Dialect) {
@@ -162,7 +163,7 @@ function define(c: Dialect) {
       attempts: c.json<Attempt[]>().notNull(),
       decision: c.json<unknown>(),
     },
-    (t) => [c.index('requests_at').on(t.atMs, t.id)],
+    (t) => [c.index('requests_at').on(t.atMs, t.id), c.index('requests_key').on(t.keyId, t.atMs)],
   )
   /** What clients asked to be kept. */
   const responses = c.table(
@@ -301,6 +302,7 @@ function define(c: Dialect) {
     ...access,
     ...auditTables(c),
     ...keyTables(c),
+    ...ledgerTables(c),
     counters,
     meta,
   }

@@ -15,6 +15,7 @@ import {
   limitKinds,
   limitPeriods,
   shapeOf,
+  stretchesOf,
   windowStart,
 } from '../../../src/domain/limits.ts'
 import { dayMs, hourMs, minuteMs } from '../../../src/domain/quota.ts'
@@ -69,6 +70,25 @@ describe('a rolling window', () => {
         expect(startMs >= windowStart(limit, laterMs)).toBe(untilMs > laterMs)
       }),
     )
+  })
+})
+
+describe('the stretches of a window', () => {
+  const limits = limitPeriods.flatMap((period) => [true, false].map((isCalendar) => ({ period, isCalendar })))
+
+  it.each(limits)('follow on each other, each in one piece and within a day: %j', (limit) => {
+    for (const nowMs of ['2026-08-20T13:47:12.345Z', '2026-08-31T00:00:00Z', '2026-03-01T23:59:59.999Z'].map(at)) {
+      const stretches = stretchesOf(limit, nowMs)
+      expect(stretches[0]?.sinceMs).toBe(windowStart(limit, nowMs))
+      expect(stretches.at(-1)?.untilMs).toBeGreaterThan(nowMs)
+      expect(stretches.length).toBeLessThan(100)
+      stretches.forEach(({ bucket, sinceMs, untilMs }, index) => {
+        expect(untilMs - sinceMs).toBeGreaterThan(0)
+        expect(untilMs - sinceMs).toBeLessThanOrEqual(dayMs)
+        expect(bucketAt(limit, untilMs - 1)).toEqual(bucket)
+        expect(stretches[index + 1]?.sinceMs ?? untilMs).toBe(untilMs)
+      })
+    }
   })
 })
 
