@@ -50,6 +50,35 @@ takes days or hours (7d, 36h; 30 days at most), --strategy may be repeated and i
     run: async (call) => (await import('./demo.ts')).demo(call),
   },
   {
+    name: 'backup',
+    summary: 'Copy the database to a file, while the server runs',
+    operands: 'FILE',
+    options: { 'with-key': '' },
+    help: `The copy is of one moment and holds everything: accounts, keys, settings, the log. Tokens in it stay encrypted; without
+the key file nobody can use them. --with-key puts the key into the file as well: then whoever has the file has the
+accounts, so keep it as you keep a password. PostgreSQL has pg_dump for this.`,
+    run: async (call, options) => (await import('./backup.ts')).backup(call, options),
+  },
+  {
+    name: 'restore',
+    summary: 'Put a backup in the place of the database',
+    operands: 'FILE',
+    help: `Stop the server first. The database that was there is kept in the folder backups of the data directory. Logins that
+were renewed since the backup was made may have to be signed in again.`,
+    run: async (call) => (await import('./backup.ts')).restore(call),
+  },
+  {
+    name: 'migrate-from-codex-lb',
+    summary: 'Take over what the Python system of this name has',
+    operands: 'DIR',
+    options: { 'dry-run': '' },
+    help: `DIR is its data directory, with store.db and encryption.key (usually ~/.codex-lb); it is only read. Accounts, API keys
+(clients go on with the keys they have), settings and the request log are taken over; what is here already stays, so
+it may be run again. Stop that system for good: two servers that renew the same logins end them for each other.
+--dry-run only counts.`,
+    run: async (call, options) => (await import('./migrate.ts')).migrate(call, options),
+  },
+  {
     name: 'reset-password',
     summary: 'Remove the dashboard password and the second factor',
     operands: '',
@@ -59,4 +88,4 @@ takes days or hours (7d, 36h; 30 days at most), --strategy may be repeated and i
 ]
 
 /** Names that are reserved for commands to come. */
-export const plannedCommands = ['doctor', 'backup', 'restore', 'migrate-from-codex-lb']
+export const plannedCommands = ['doctor']

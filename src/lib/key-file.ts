@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, readFile, rm, stat } from 'node:fs/promises'
+import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Secret } from './secrets.ts'
 
 /** Thrown when there is no usable key. The message is for the person who starts the program. */
 export class KeyFileError extends Error {
@@ -28,8 +29,8 @@ export async function readOrCreateKey(path: string, mayCreate: boolean): Promise
       `The key file ${path} is missing, and the database holds tokens that are encrypted with it. Put it back from a backup, or set CODEX_LB_ENCRYPTION_KEY_FILE to where it is. To start anew without the stored tokens, move the database away.`,
     )
   }
-  const encoded = format.exec(text)?.[1]
-  if (encoded === undefined) {
+  const key = keyIn(text)
+  if (key === null) {
     throw new KeyFileError(
       `The key file ${path} is damaged: it must be one line, codex-lb-key-v1: and 32 bytes in base64. Put it back from a backup.`,
     )
@@ -37,9 +38,36 @@ export async function readOrCreateKey(path: string, mayCreate: boolean): Promise
   const { mode } = await stat(path)
   const open = (mode & othersMask) !== 0
   return {
-    key: Buffer.from(encoded, 'base64'),
+    key,
     warnings: open ? [`Other users of this machine may use the key file ${path}; run: chmod 600 ${path}`] : [],
   }
+}
+
+/** The key that the text of a key file holds; null when it is none. */
+export function keyIn(text: string): Buffer | null {
+  const encoded = format.exec(text)?.[1]
+  return encoded === undefined ? null : Buffer.from(encoded, 'base64')
+}
+
+/** The text of a key file, or null when there is no such file. @throws KeyFileError */
+export async function readKeyText(path: string): Promise<Secret | null> {
+  const text = await read(path)
+  return text === null ? null : new Secret(text)
+}
+
+/** Puts a key file in its place, with another one that was there kept under a new name, which is returned. */
+export async function replaceKeyFile(path: string, text: Secret, stamp: string): Promise<string | null> {
+  const kept = `${path}.${stamp}-before-restore`
+  const wasThere = await rename(path, kept).then(
+    () => true,
+    (error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return false
+      throw error
+    },
+  )
+  await writeDurably(path, text.reveal())
+  await syncFolder(dirname(path))
+  return wasThere ? kept : null
 }
 
 /** The text, or null when there is no such file. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { Clock } from '../lib/clock.ts'
+import { holdInUse } from './in-use.ts'
 import { applyMigrations, DatabaseRefusedError, pendingMigrations, readMigrations, type Session } from './migrate.ts'
 import { type StoreLog, sqliteUnit, type Unit } from './unit.ts'
 
@@ -12,6 +13,7 @@ const setupTimeoutMs = 5_000
 export async function openSqlite(path: string, dataDir: string, clock: Clock, log: StoreLog) {
   closeSync(openSync(path, 'a', 0o600))
   chmodSync(path, 0o600)
+  const letGo = holdInUse(path)
   const raw = new Database(path, { timeout: setupTimeoutMs })
   try {
     raw.pragma('journal_mode = wal')
@@ -23,10 +25,12 @@ export async function openSqlite(path: string, dataDir: string, clock: Clock, lo
     const close = async () => {
       await idle()
       raw.close()
+      letGo()
     }
     return { unit, close }
   } catch (error) {
     raw.close()
+    letGo()
     throw error
   }
 }

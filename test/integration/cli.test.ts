@@ -37,8 +37,8 @@ describe('the program', () => {
     const { code, stdout, stderr } = await run([flag])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/Usage: codex-lb/)
-    for (const name of ['serve', 'import', 'demo', '--version']) expect(stdout).toContain(name)
-    expect(stdout).not.toMatch(/doctor|backup|restore|migrate/)
+    const names = ['serve', 'import', 'demo', 'setup', 'backup', 'restore', 'migrate-from-codex-lb', '--version']
+    for (const name of names) expect(stdout).toContain(name)
   })
 
   it.each(['serve', 'import', 'demo'])('explains %s', async (name) => {

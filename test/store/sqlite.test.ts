@@ -50,7 +50,7 @@ describe('the database file', () => {
   it('is for its owner only, with everything beside it', async () => {
     await imported(await open(), 'ann')
     const files = (await readdir(folder.path)).sort()
-    expect(files).toEqual(['codex-lb.db', 'codex-lb.db-shm', 'codex-lb.db-wal'])
+    expect(files).toEqual(['codex-lb.db', 'codex-lb.db-shm', 'codex-lb.db-wal', 'codex-lb.db.lock'])
     for (const file of files) expect(await modeOf(join(folder.path, file))).toBe(0o600)
   })
 
@@ -178,7 +178,7 @@ describe('migrations', () => {
   it('take no copy of a new database, nor when nothing is pending', async () => {
     await (await open()).close()
     await (await open()).close()
-    expect(await readdir(folder.path)).toEqual(['codex-lb.db'])
+    expect(await readdir(folder.path)).toEqual(['codex-lb.db', 'codex-lb.db.lock'])
   })
 
   it('happen whole or not at all', async () => {
