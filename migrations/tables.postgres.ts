@@ -2,7 +2,7 @@ import { tables } from '../src/store/schema.ts'
 
 export const { accounts, credentials, usageSamples, requests, affinities, owners, settings, counters, meta } =
   tables.postgres
-export const { signIn, recoveryCodes, sessions } = tables.postgres
+export const { signIn, recoveryCodes, sessions, passkeys, firewallEntries, firewallAreas } = tables.postgres
 export const { usageHours, redemptions, catalogues } = tables.postgres
 export const { responses, responseContents, responseEvents, responseItems } = tables.postgres
 export const { audit } = tables.postgres

@@ -2,7 +2,7 @@ import { tables } from '../src/store/schema.ts'
 
 export const { accounts, credentials, usageSamples, requests, affinities, owners, settings, counters, meta } =
   tables.sqlite
-export const { signIn, recoveryCodes, sessions } = tables.sqlite
+export const { signIn, recoveryCodes, sessions, passkeys, firewallEntries, firewallAreas } = tables.sqlite
 export const { usageHours, redemptions, catalogues } = tables.sqlite
 export const { responses, responseContents, responseEvents, responseItems } = tables.sqlite
 export const { audit } = tables.sqlite

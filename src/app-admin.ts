@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { accountRoutes } from './admin/accounts.ts'
 import { affinityRoutes } from './admin/affinities.ts'
 import { apiKeyRoutes } from './admin/api-keys.ts'
-import { auditRoutes, entryOf } from './admin/audit.ts'
-import { callerOf, checkSession, isSecure } from './admin/caller.ts'
+import { auditRoutes, entryOf, refusedOf } from './admin/audit.ts'
+import { callerOf, isSecure, siteOf, strangerOf } from './admin/caller.ts'
 import { eventRoutes } from './admin/events.ts'
 import { forecastRoutes } from './admin/forecast.ts'
 import { uploadRules } from './admin/import-files.ts'
@@ -12,15 +12,18 @@ import { createLiveFeed } from './admin/live.ts'
 import { modelRoutes } from './admin/models.ts'
 import { openApiRoutes } from './admin/openapi.ts'
 import { overviewOf, overviewRoutes } from './admin/overview.ts'
+import { passkeyRoutes } from './admin/passkeys.ts'
 import { requestRoutes } from './admin/requests.ts'
 import { resetCreditRoutes } from './admin/reset-credits.ts'
 import { addRoutes } from './admin/route.ts'
-import { sessionRoutes } from './admin/session.ts'
+import { createCookies, sessionRoutes } from './admin/session.ts'
+import { sessionListRoutes } from './admin/sessions.ts'
 import { settingsRoutes } from './admin/settings.ts'
 import { statisticsRoutes } from './admin/statistics.ts'
 import { trendRoutes } from './admin/trend-routes.ts'
 import { whatIfRoutes } from './admin/what-if.ts'
 import type { Parts } from './app-parts.ts'
+import type { Principal } from './domain/access.ts'
 import type { GateRules } from './gate.ts'
 import { version } from './version.ts'
 
@@ -30,13 +33,15 @@ export type AdminOptions = {
   stopping: AbortSignal
   /** Makes a new token known with which a remote browser can set the next first password. */
   onPasswordRemoved: () => Promise<void>
+  /** Who is there; throws an AppError that says what is missing. */
+  checkSession: (request: FastifyRequest) => Promise<Principal>
 }
 
 /** Puts the management API on the server. */
 export async function addAdmin(
   app: FastifyInstance,
   parts: Parts,
-  { gate, demo, stopping, onPasswordRemoved }: AdminOptions,
+  { gate, demo, stopping, onPasswordRemoved, checkSession }: AdminOptions,
 ): Promise<void> {
   const { store, pool, admission, tokens, affinity, usagePoll, catalogue, recorder, signIn, bus, clock } = parts
   const flush = () => recorder.flush()
@@ -47,12 +52,17 @@ export async function addAdmin(
     return { accountCounts, requestCount, errorCount, errorRate, usageSummary, windows, panic, waiting }
   }
   const feed = createLiveFeed({ bus, pool, clock, totals, onError: parts.onError('live events') })
+  const door = {
+    ...{ signIn, version, demo, onPasswordRemoved },
+    callerOf: (request: FastifyRequest) => callerOf(request, gate),
+    isSecure: (request: FastifyRequest) => isSecure(request, gate),
+    siteOf: (request: FastifyRequest) => siteOf(request, gate),
+  }
+  const cookies = createCookies(door)
   const routes = [
-    ...sessionRoutes({
-      ...{ signIn, version, demo, onPasswordRemoved },
-      callerOf: (request: FastifyRequest) => callerOf(request, gate),
-      isSecure: (request: FastifyRequest) => isSecure(request, gate),
-    }),
+    ...sessionRoutes(door, cookies),
+    ...sessionListRoutes(door),
+    ...passkeyRoutes(door, cookies),
     ...overviewRoutes(overview),
     ...accountRoutes({
       ...{ store, pool, clock },
@@ -83,12 +93,12 @@ export async function addAdmin(
     ...auditRoutes({ store }),
     ...whatIfRoutes({ store, settings: parts.settings, clock, flush }),
     ...eventRoutes({
-      ...{ feed, clock, version, demo, stopping },
-      checkSession: (request: FastifyRequest) => checkSession(request, signIn, gate),
+      ...{ feed, clock, version, demo, stopping, checkSession },
     }),
   ]
   await app.register(multipart, uploadRules)
   addRoutes(app, [...routes, ...openApiRoutes(routes, version)], {
-    audit: (call) => parts.auditTrail.write(entryOf(call)),
+    audit: (call) => parts.auditTrail.write(entryOf(call, strangerOf(call.request, gate))),
+    refused: (call, code) => parts.attemptTrail.note(refusedOf(call, code, strangerOf(call.request, gate))),
   })
 }

@@ -14,6 +14,7 @@ import { createRetryBudget } from './accounts/retry-budget.ts'
 import { createStatistics } from './accounts/statistics.ts'
 import { createTokens, TokenError } from './accounts/tokens.ts'
 import { createUsagePoll } from './accounts/usage-poll.ts'
+import { createAttemptTrail } from './admin/attempt-trail.ts'
 import { createAuditTrail } from './admin/audit.ts'
 import { openConfiguredStore } from './app-store.ts'
 import { createSignIn } from './auth/sign-in.ts'
@@ -95,8 +96,9 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const poolRedeemer = createPoolRedeemer(redemption)
   const applyResetRule = createResetRule(redemption)
   const statistics = createStatistics({ pool, calls, clock, onError: onCallError })
-  const signIn = createSignIn({ store, clock })
+  const signIn = createSignIn({ store, clock, mode: config.dashboardAuthMode })
   const auditTrail = createAuditTrail(store, clock, onError('audit log'))
+  const attemptTrail = createAttemptTrail(auditTrail, clock)
   await pool.load()
   await affinity.load()
   await catalogue.load()
@@ -117,6 +119,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       recorder,
       signIn,
       auditTrail,
+      attemptTrail,
       clock,
       log,
       onError,
@@ -126,6 +129,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     settingsKeeper,
     /** Write what is queued, and let go of the network and the database. */
     async close() {
+      await attemptTrail.flush()
       await recorder.flush()
       await stored.flush()
       await affinity.flush()

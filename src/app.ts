@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
-import { checkSession } from './admin/caller.ts'
+import { checkSession, strangerOf } from './admin/caller.ts'
+import { notingHeaders } from './admin/header-sign-ins.ts'
 import { addAdmin } from './app-admin.ts'
 import { buildParts } from './app-parts.ts'
 import type { Config } from './config.ts'
@@ -57,6 +58,12 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const watchersStop = new AbortController()
   const underWay = createTally()
   let draining = false
+  const checkPrincipal = notingHeaders({
+    ...{ trail: parts.auditTrail, attempts: parts.attemptTrail, clock },
+    userHeader: gate.vouching?.userHeader ?? null,
+    check: (request) => checkSession(request, parts.signIn, gate),
+    strangerOf: (request) => strangerOf(request, gate),
+  })
 
   const app = createServer({
     ...{ gate, clock, log, version },
@@ -64,7 +71,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     socketPaths,
     foreignError: (error, { url, id }) => anthropicFailure(error, url, id, clock.now()),
     underWay,
-    checkSession: (request) => checkSession(request, parts.signIn, gate),
+    checkSession: checkPrincipal,
   })
   app.get('/health/ready', { config: { access: 'public' } }, async () => {
     if (draining) throw new AppError('shutting_down')
@@ -80,7 +87,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...{ sockets, socketGate: createSocketGate(clock, parts.settings) },
   })
   await addAdmin(app, parts, {
-    ...{ gate, demo: options.demo ?? false, stopping: watchersStop.signal },
+    ...{ gate, demo: options.demo ?? false, stopping: watchersStop.signal, checkSession: checkPrincipal },
     onPasswordRemoved: () => offerBootstrap(config, parts, log),
   })
   await addWebFiles(app, options.webRoot)

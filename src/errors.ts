@@ -40,10 +40,38 @@ const errors = {
     type: 'authentication_error',
     message: 'The token from the log is wrong or used.',
   },
+  invalid_passkey: {
+    status: 401,
+    type: 'authentication_error',
+    message: 'The passkey was not accepted; try again, or use the password.',
+  },
+  proxy_auth_required: {
+    status: 401,
+    type: 'authentication_error',
+    message:
+      'Sign-in is the reverse proxy’s here: come through it. Its word is missing, or names no group with access.',
+  },
+  passkeys_unavailable: {
+    status: 400,
+    type: 'invalid_request_error',
+    message: 'Passkeys need https and a host name, or http://localhost.',
+  },
+  address_not_allowed: {
+    status: 403,
+    type: 'permission_error',
+    message: 'This address is not on the list of those that are let in.',
+  },
   forbidden_host: { status: 403, type: 'permission_error', message: 'This Host name is not served.' },
   admin_required: { status: 403, type: 'permission_error', message: 'Only an admin may do this.' },
   forbidden_origin: { status: 403, type: 'permission_error', message: 'Requests from other web sites are refused.' },
   not_found: { status: 404, type: 'invalid_request_error', message: 'There is nothing here.' },
+  session_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no session with this id.' },
+  passkey_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no passkey with this id.' },
+  firewall_entry_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    message: 'The list has no entry with this id.',
+  },
   request_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no request with this id.' },
   account_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no account with this id.' },
   settings_group_not_found: {
@@ -60,6 +88,14 @@ const errors = {
   method_not_allowed: { status: 405, type: 'invalid_request_error', message: 'This method is not offered here.' },
   request_timeout: { status: 408, type: 'invalid_request_error', message: 'The request body did not arrive in time.' },
   password_already_configured: { status: 409, type: 'invalid_request_error', message: 'A password is set already.' },
+  sign_in_disabled: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'Sign-in is switched off by CODEX_LB_DASHBOARD_AUTH_MODE=disabled.',
+  },
+  passkey_exists: { status: 409, type: 'invalid_request_error', message: 'This passkey is known already.' },
+  firewall_entry_exists: { status: 409, type: 'invalid_request_error', message: 'These addresses are listed already.' },
+  would_lock_out: { status: 409, type: 'invalid_request_error', message: 'This would shut you out.' },
   totp_already_configured: { status: 409, type: 'invalid_request_error', message: 'A second factor is set already.' },
   duplicate_identity_conflict: {
     status: 409,

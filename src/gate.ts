@@ -11,6 +11,14 @@ export type GateRules = {
   hosts: ReadonlySet<string>
   /** Host names whose pages are ours although the Host differs: a reverse proxy may rewrite it. Lower case. */
   origins: ReadonlySet<string>
+  /** What a trusted proxy's headers say about who is there; absent: nothing is believed. */
+  vouching?: VouchingRules | null
+}
+
+/** Header names in lower case. Without groups everybody whom the proxy lets through is an admin. */
+type VouchingRules = {
+  userHeader: string
+  groups: { header: string; admin: string; viewer: string | null } | null
 }
 
 /** What the gate looks at. `peer` is the socket's remote address. */
@@ -72,6 +80,24 @@ export function clientAddress({ peer, headers }: Visitor, { trustedProxies }: Ga
 export function cameBySecureWay({ peer, headers }: Visitor, { trustedProxies }: GateRules): boolean {
   const address = parseAddress(peer)
   return address !== null && isWithin(address, trustedProxies) && headers['x-forwarded-proto'] === 'https'
+}
+
+/** True when the request comes from a proxy whose word counts, whoever it speaks for. */
+export function isTrustedPeer({ peer }: Visitor, { trustedProxies }: GateRules): boolean {
+  const address = parseAddress(peer)
+  return address !== null && isWithin(address, trustedProxies)
+}
+
+/** The origin of the page that asks, or that a program could ask from: ours, as the gate has made sure. */
+export function ownOrigin(visitor: Visitor, rules: GateRules): URL | null {
+  const { origin, host } = visitor.headers
+  const text = origin ?? `${cameBySecureWay(visitor, rules) ? 'https' : 'http'}://${host}`
+  return URL.canParse(text) && isOwnOrigin(text, host, rules) ? new URL(text) : null
+}
+
+/** True for an address or a name in brackets, which no passkey can be tied to. */
+export function isPlainAddress(name: string): boolean {
+  return ipaddr.isValid(name.replace(/^\[|\]$/g, ''))
 }
 
 /** A name that somebody else's DNS controls could point here; localhost and plain addresses could not. */

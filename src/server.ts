@@ -16,6 +16,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may use the route. A route without one stops the server from starting. */
     access?: Access
+    /** What the audit log calls a success; null: it is told nothing. Absent on routes that are not the management API's. */
+    audit?: string | null
     /** True when the handler reads the body itself, bounded. */
     readsBody?: boolean
   }

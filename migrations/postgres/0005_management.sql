@@ -47,6 +47,18 @@ CREATE TABLE "audit" (
 	"after" json
 );
 --> statement-breakpoint
+CREATE TABLE "firewall_areas" (
+	"area" text PRIMARY KEY NOT NULL,
+	"mode" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "firewall_entries" (
+	"id" text PRIMARY KEY NOT NULL,
+	"cidr" text NOT NULL,
+	"note" text NOT NULL,
+	"created_at_ms" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "limit_counts" (
 	"limit_id" text NOT NULL,
 	"shape" text NOT NULL,
@@ -55,6 +67,19 @@ CREATE TABLE "limit_counts" (
 	"key_id" text NOT NULL,
 	"used" bigint NOT NULL,
 	CONSTRAINT "limit_counts_limit_id_shape_start_ms_pk" PRIMARY KEY("limit_id","shape","start_ms")
+);
+--> statement-breakpoint
+CREATE TABLE "passkeys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"credential_id" text NOT NULL,
+	"public_key" text NOT NULL,
+	"counter" bigint NOT NULL,
+	"transports" json NOT NULL,
+	"rp_id" text NOT NULL,
+	"name" text NOT NULL,
+	"backed_up" boolean NOT NULL,
+	"created_at_ms" bigint NOT NULL,
+	"last_used_at_ms" bigint
 );
 --> statement-breakpoint
 CREATE TABLE "reservation_holders" (
@@ -74,12 +99,17 @@ CREATE TABLE "reservations" (
 ALTER TABLE "requests" ADD COLUMN "client_address" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "source_id" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "egress_id" text;--> statement-breakpoint
+ALTER TABLE "sessions" ADD COLUMN "role" text DEFAULT 'admin' NOT NULL;--> statement-breakpoint
+ALTER TABLE "sessions" ADD COLUMN "method" text DEFAULT 'password' NOT NULL;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "version" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "updated_at_ms" bigint;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "updated_by" json;--> statement-breakpoint
+ALTER TABLE "sign_in" ADD COLUMN "viewer_password_hash" text;--> statement-breakpoint
 CREATE UNIQUE INDEX "api_keys_secret" ON "api_keys" USING btree ("secret_hash");--> statement-breakpoint
 CREATE INDEX "audit_at" ON "audit" USING btree ("at_ms","id");--> statement-breakpoint
+CREATE UNIQUE INDEX "firewall_entries_cidr" ON "firewall_entries" USING btree ("cidr");--> statement-breakpoint
 CREATE INDEX "limit_counts_key" ON "limit_counts" USING btree ("key_id");--> statement-breakpoint
 CREATE INDEX "limit_counts_until" ON "limit_counts" USING btree ("until_ms");--> statement-breakpoint
+CREATE UNIQUE INDEX "passkeys_credential" ON "passkeys" USING btree ("credential_id");--> statement-breakpoint
 CREATE INDEX "reservations_holder" ON "reservations" USING btree ("holder");--> statement-breakpoint
 CREATE INDEX "requests_key" ON "requests" USING btree ("key_id","at_ms");

@@ -49,6 +49,19 @@ CREATE TABLE `audit` (
 );
 --> statement-breakpoint
 CREATE INDEX `audit_at` ON `audit` (`at_ms`,`id`);--> statement-breakpoint
+CREATE TABLE `firewall_areas` (
+	`area` text PRIMARY KEY NOT NULL,
+	`mode` text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `firewall_entries` (
+	`id` text PRIMARY KEY NOT NULL,
+	`cidr` text NOT NULL,
+	`note` text NOT NULL,
+	`created_at_ms` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `firewall_entries_cidr` ON `firewall_entries` (`cidr`);--> statement-breakpoint
 CREATE TABLE `limit_counts` (
 	`limit_id` text NOT NULL,
 	`shape` text NOT NULL,
@@ -61,6 +74,20 @@ CREATE TABLE `limit_counts` (
 --> statement-breakpoint
 CREATE INDEX `limit_counts_key` ON `limit_counts` (`key_id`);--> statement-breakpoint
 CREATE INDEX `limit_counts_until` ON `limit_counts` (`until_ms`);--> statement-breakpoint
+CREATE TABLE `passkeys` (
+	`id` text PRIMARY KEY NOT NULL,
+	`credential_id` text NOT NULL,
+	`public_key` text NOT NULL,
+	`counter` integer NOT NULL,
+	`transports` text NOT NULL,
+	`rp_id` text NOT NULL,
+	`name` text NOT NULL,
+	`backed_up` integer NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`last_used_at_ms` integer
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `passkeys_credential` ON `passkeys` (`credential_id`);--> statement-breakpoint
 CREATE TABLE `reservation_holders` (
 	`id` text PRIMARY KEY NOT NULL,
 	`alive_until_ms` integer NOT NULL
@@ -80,6 +107,9 @@ ALTER TABLE `requests` ADD `client_address` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `source_id` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `egress_id` text;--> statement-breakpoint
 CREATE INDEX `requests_key` ON `requests` (`key_id`,`at_ms`);--> statement-breakpoint
+ALTER TABLE `sessions` ADD `role` text DEFAULT 'admin' NOT NULL;--> statement-breakpoint
+ALTER TABLE `sessions` ADD `method` text DEFAULT 'password' NOT NULL;--> statement-breakpoint
 ALTER TABLE `settings` ADD `version` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE `settings` ADD `updated_at_ms` integer;--> statement-breakpoint
-ALTER TABLE `settings` ADD `updated_by` text;
+ALTER TABLE `settings` ADD `updated_by` text;--> statement-breakpoint
+ALTER TABLE `sign_in` ADD `viewer_password_hash` text;

@@ -35,3 +35,15 @@ export async function importFiles(store: Store, clock: Clock, files: readonly Im
   }
   return outcomes
 }
+
+const mostNamed = 100
+
+/** What an import did, as the audit log keeps it: how many of each, and which accounts, as far as there is room. */
+export function importedOf(outcomes: readonly ImportOutcome[]) {
+  const accounts = outcomes.flatMap((outcome) => (outcome.kind === 'rejected' ? [] : [outcome.account.id]))
+  const count = (kind: ImportOutcome['kind']) => outcomes.filter((outcome) => outcome.kind === kind).length
+  return {
+    ...{ imported: count('imported'), updated: count('updated'), rejected: count('rejected') },
+    accounts: [...new Set(accounts)].slice(0, mostNamed),
+  }
+}

@@ -1,4 +1,4 @@
-import { type ImportOutcome, importFiles } from '../accounts/import.ts'
+import { type ImportOutcome, importedOf, importFiles } from '../accounts/import.ts'
 import type { Pool } from '../accounts/pool.ts'
 import {
   AccountChange,
@@ -11,6 +11,7 @@ import {
   ImportAnswer,
   ImportForm,
 } from '../contract/accounts.ts'
+import { statusOf } from '../domain/account.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
@@ -53,11 +54,12 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         bodyBytes: maxImportBytes,
         deadlineMs: importDeadlineMs,
       },
-      async ({ request }) => {
+      async ({ request, audit }) => {
         const { files, tooLarge } = await readUpload(request)
         const outcomes = [...tooLarge, ...(await importFiles(store, clock, files))]
         const ids = outcomes.flatMap((outcome) => (outcome.kind === 'rejected' ? [] : [outcome.account.id]))
         if (ids.length > 0) await deps.onImported([...new Set(ids)])
+        audit({ after: importedOf(outcomes) })
         return answerOf(outcomes, pool, clock.now())
       },
     ),
@@ -83,14 +85,16 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         body: AccountChange,
         answer: AccountView,
       },
-      async ({ params: { id }, body: { policy, priority, tags } }) => {
-        known(pool, id)
+      async ({ params: { id }, body: { policy, priority, tags }, audit }) => {
+        const before = { ...known(pool, id) }
         const change = {
           ...(policy === undefined ? {} : { policy }),
           ...(priority === undefined ? {} : { priority }),
           ...(tags === undefined ? {} : { tags: [...new Set(tags)] }),
         }
         if (!(await pool.setPreferences(id, change))) throw new AppError('account_not_found')
+        const names = Object.keys(change) as (keyof typeof change)[]
+        audit({ before: Object.fromEntries(names.map((name) => [name, before[name]])), after: change })
         return accountView(known(pool, id), clock.now())
       },
     ),
@@ -104,11 +108,12 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         params,
         answer: AccountPaused,
       },
-      async ({ params: { id } }) => {
+      async ({ params: { id }, audit }) => {
         const { health } = known(pool, id)
         if (health.signIn !== 'ok') throw refused(`it is ${health.signIn}; there is nothing to pause`)
         pool.report(id, { kind: 'paused' })
         await pool.flush()
+        audit({ before: { status: statusOf(health, clock.now()) }, after: { status: 'paused' } })
         return { status: 'paused' as const }
       },
     ),
@@ -122,11 +127,13 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         params,
         answer: AccountReactivated,
       },
-      async ({ params: { id } }) => {
+      async ({ params: { id }, audit }) => {
         const { health } = known(pool, id)
         if (health.signIn === 'reauth_required') throw refused('it needs a new sign-in; import a fresh auth.json')
         pool.report(id, { kind: 'reactivated' })
         await pool.flush()
+        const status = statusOf(known(pool, id).health, clock.now())
+        audit({ before: { status: statusOf(health, clock.now()) }, after: { status } })
         return { status: 'reactivated' as const }
       },
     ),
@@ -140,8 +147,11 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         params,
         answer: AccountDeleted,
       },
-      async ({ params: { id } }) => {
+      async ({ params: { id }, audit }) => {
+        const before = pool.get(id)
         if (!(await store.accounts.remove(id))) throw new AppError('account_not_found')
+        // Once it is gone, nothing else says whose account it was.
+        if (before) audit({ before: { email: before.email, plan: before.plan } })
         deps.onRemoved(id)
         await pool.load()
         return { status: 'deleted' as const }

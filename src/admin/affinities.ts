@@ -49,14 +49,16 @@ export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps)
         body: AffinityMove,
         answer: AffinityMoved,
       },
-      async ({ body: { keys, fromAccountId, toAccountId } }) => {
+      async ({ body: { keys, fromAccountId, toAccountId }, audit }) => {
         const target = pool.get(toAccountId)
         if (target === null) throw new AppError('account_not_found', { param: 'toAccountId' })
         const obstacle = obstacleOf(target)
         if (obstacle) throw new AppError('account_cannot_serve', { message: obstacle, param: 'toAccountId' })
         // The schema asks for one of the two.
         const which = fromAccountId === undefined ? { keys: keys ?? [] } : { fromAccountId }
-        return { moved: await affinity.move(which, toAccountId) }
+        const moved = await affinity.move(which, toAccountId)
+        audit({ before: fromAccountId === undefined ? null : { fromAccountId }, after: { toAccountId, moved } })
+        return { moved }
       },
     ),
     route(
@@ -69,9 +71,11 @@ export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps)
         body: AffinityPurge,
         answer: AffinityPurged,
       },
-      async ({ body: { keys, accountId, kind } }) => ({
-        purged: await affinity.purge(keys === undefined ? { filter: { accountId, kind } } : { keys }),
-      }),
+      async ({ body: { keys, accountId, kind }, audit }) => {
+        const purged = await affinity.purge(keys === undefined ? { filter: { accountId, kind } } : { keys })
+        audit({ after: { purged, accountId: accountId ?? null, kind: kind ?? null } })
+        return { purged }
+      },
     ),
     route(
       {
@@ -83,8 +87,9 @@ export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps)
         params: AffinityParams,
         answer: AffinityDeleted,
       },
-      async ({ params: { key } }) => {
+      async ({ params: { key }, audit }) => {
         if ((await affinity.purge({ keys: [key] })) === 0) throw new AppError('affinity_not_found')
+        audit({ target: { kind: 'affinity', id: key } })
         return { status: 'deleted' as const }
       },
     ),

@@ -1,9 +1,11 @@
 import { AuditLog, AuditQuery } from '../contract/audit.ts'
+import type { Actor } from '../domain/access.ts'
 import type { AuditEntry } from '../domain/audit.ts'
 import type { Clock } from '../lib/clock.ts'
-import { randomId } from '../lib/secrets.ts'
+import { timedId } from '../lib/secrets.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
+import type { Refused } from './attempt-trail.ts'
 import { type AnyRoute, type AuditedCall, route } from './route.ts'
 
 export function auditRoutes({ store }: { store: Store }): AnyRoute[] {
@@ -44,15 +46,19 @@ export function createAuditTrail(
   return {
     async write(entry) {
       const atMs = clock.now()
-      const id = randomId(`aud_${atMs.toString(36).padStart(9, '0')}`)
-      await store.audit.add({ ...entry, id, atMs }).catch(onError)
+      await store.audit.add({ ...entry, id: timedId('aud_', atMs), atMs }).catch(onError)
     },
   }
 }
 
-const nobody: AuditEntry['actor'] = { kind: 'stranger', name: null, address: null }
+/** The entry of a call that was answered. `stranger`: who it is when the gate has let nobody in. */
+export function entryOf({ principal, request, ...call }: AuditedCall, stranger: Actor) {
+  const { action, actor = principal?.actor ?? stranger, target = null, before = null, after = null } = call
+  return { action, actor, requestId: request.id, target, before, after, outcome: 'success' as const }
+}
 
-/** The entry of a call that was answered. */
-export function entryOf({ principal, target = null, before = null, after = null, ...call }: AuditedCall) {
-  return { ...call, actor: principal?.actor ?? nobody, target, before, after, outcome: 'success' as const }
+/** What is noted of a call whose caller could not show who it is. */
+export function refusedOf({ principal, request, action, after }: AuditedCall, code: string, stranger: Actor): Refused {
+  const method = (after as { method?: string } | undefined)?.method ?? null
+  return { action, actor: principal?.actor ?? stranger, requestId: request.id, method, code }
 }

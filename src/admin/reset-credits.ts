@@ -44,8 +44,11 @@ export function resetCreditRoutes({ pool, store, lists, redeemer }: ResetCreditR
         body: RedeemRequest,
         answer: RedemptionView,
       },
-      async ({ params: { id: accountId }, body: { creditId = null, idempotencyKey = null } }) =>
-        redemptionView(await redeemer.redeem({ accountId, by: 'operator', creditId, id: idempotencyKey })),
+      async ({ params: { id: accountId }, body: { creditId = null, idempotencyKey = null }, audit }) => {
+        const redemption = await redeemer.redeem({ accountId, by: 'operator', creditId, id: idempotencyKey })
+        audit({ after: { creditId: redemption.creditId, outcome: redemption.outcome } })
+        return redemptionView(redemption)
+      },
     ),
   ]
 }

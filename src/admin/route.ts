@@ -2,15 +2,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Access, Principal } from '../domain/access.ts'
 import type { AuditEntry } from '../domain/audit.ts'
-import { AppError } from '../errors.ts'
+import { AppError, type ErrorCode } from '../errors.ts'
 import { inCamelCase } from '../lib/either-case.ts'
 import { faultSentence, fieldFaults } from '../lib/field-faults.ts'
 
 type Schema = z.ZodType
 type Parsed<S> = S extends Schema ? z.output<S> : unknown
 
-/** What the audit log is told beside who and when. Without a target, the path's `id` is it. */
-type AuditFacts = Partial<Pick<AuditEntry, 'target' | 'before' | 'after'>>
+/**
+ * What the audit log is told beside who and when. Without a target, the path's `id` is it; without an actor, it is
+ * whoever the gate has let in. `nothing`: nothing was changed after all.
+ */
+type AuditFacts = Partial<Pick<AuditEntry, 'actor' | 'target' | 'before' | 'after'>> & { nothing?: boolean }
 
 /** What a handler gets: the checked parts of the request, and the request itself for what has no schema. */
 export type Call<P, Q, B> = {
@@ -56,16 +59,34 @@ export function route<P, Q, B, A>(
   return { ...definition, handle: handle as unknown as AnyRoute['handle'] }
 }
 
-export type RouteDeps = { audit: (done: AuditedCall) => Promise<void> }
+export type RouteDeps = {
+  audit: (done: AuditedCall) => Promise<void>
+  /** Told when a caller could not show who it is. */
+  refused?: (call: AuditedCall, code: ErrorCode) => void
+}
 
-/** A call that was answered, as the audit log is told of it. */
-export type AuditedCall = AuditFacts & { action: string; principal: Principal | null; requestId: string }
+/** A call, as the audit log is told of it. */
+export type AuditedCall = Omit<AuditFacts, 'nothing'> & {
+  action: string
+  principal: Principal | null
+  request: FastifyRequest
+}
+
+/** Refusals that are a wrong guess, or one too many. */
+const wrongProofs: ReadonlySet<ErrorCode> = new Set([
+  'invalid_credentials',
+  'invalid_totp_code',
+  'invalid_bootstrap_token',
+  'invalid_passkey',
+  'too_many_attempts',
+])
 
 /** Puts endpoints on the server. What does not fit a schema is a 400 that names the fields. */
-export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[], { audit }: RouteDeps): void {
+export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[], deps: RouteDeps): void {
+  const { audit, refused = () => {} } = deps
   for (const one of routes) {
     const { method, path, access, params, query, body, bodyBytes, deadlineMs, bodyType, answerType, handle } = one
-    if (one.audit === undefined && access === 'admin' && method !== 'GET') {
+    if (one.audit === undefined && (access === 'admin' || access === 'door') && method !== 'GET') {
       throw new Error(`The route ${method} ${path} does not say what the audit log calls it.`)
     }
     app.route({
@@ -73,31 +94,29 @@ export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[], { a
       url: path,
       // A stream has no end that its headers could tell of.
       exposeHeadRoute: answerType === undefined,
-      config: { access },
+      config: { access, audit: one.audit ?? null },
       ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
       ...(deadlineMs === undefined ? {} : { handlerTimeout: deadlineMs }),
       handler: async (request, reply) => {
         // Names, addresses and figures of accounts are nothing for the caches of browsers and proxies.
         reply.header('cache-control', 'no-store')
         const facts: AuditFacts = {}
-        const answer = await handle({
+        const call = (action: string): AuditedCall => {
+          const { nothing: _, ...said } = facts
+          return { target: targetOf(action, request.params), ...said, action, principal: request.principal, request }
+        }
+        const given = {
           params: parse(params, request.params),
           query: parse(query, request.query),
           body: body === undefined || bodyType ? undefined : parse(body, bodyOf(request)),
-          request,
-          reply,
-          audit: (more) => void Object.assign(facts, more),
-        })
-        if (one.audit) {
-          const { principal, id: requestId } = request
-          await audit({
-            target: targetOf(one.audit, request.params),
-            ...facts,
-            action: one.audit,
-            principal,
-            requestId,
-          })
         }
+        const more = (facts_: AuditFacts) => void Object.assign(facts, facts_)
+        const answer = await handle({ ...given, request, reply, audit: more }).catch((error) => {
+          if (one.audit && error instanceof AppError && wrongProofs.has(error.code))
+            refused(call(one.audit), error.code)
+          throw error
+        })
+        if (one.audit && facts.nothing !== true) await audit(call(one.audit))
         if (one.status !== undefined) reply.code(one.status)
         return one.status === 204 ? reply.send() : answer
       },

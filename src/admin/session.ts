@@ -1,6 +1,8 @@
 import '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Caller, NewCookie, SignIn } from '../auth/sign-in.ts'
+import type { Caller } from '../auth/door.ts'
+import type { Site } from '../auth/passkeys.ts'
+import { type NewCookie, type SignIn, shortIdOf } from '../auth/sign-in.ts'
 import {
   Done,
   PasswordChange,
@@ -8,12 +10,11 @@ import {
   PasswordRemoval,
   PasswordSetup,
   RecoveryCodes,
-  SessionList,
   SessionView,
-  SignedOut,
   TotpCode,
   TotpOffer,
 } from '../contract/session.ts'
+import type { Actor } from '../domain/access.ts'
 import { iso } from './account-views.ts'
 import { cookieName } from './caller.ts'
 import { qrDataUri } from './qr.ts'
@@ -24,43 +25,53 @@ export type SessionDeps = {
   callerOf: (request: FastifyRequest) => Caller
   /** True when the browser came by https, here or at a trusted proxy. */
   isSecure: (request: FastifyRequest) => boolean
+  /** What passkeys are tied to here; throws where browsers offer none. */
+  siteOf: (request: FastifyRequest) => Site
   onPasswordRemoved: () => Promise<void>
   version: string
   demo: boolean
 }
 
-const base = '/api/dashboard-auth'
+export const base = '/api/dashboard-auth'
 const done = { status: 'ok' } as const
 
-/** Everything about getting in and out of the dashboard. */
-export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
-  const { signIn, callerOf, isSecure, version, demo } = deps
+/** What signing in and out have in common: the cookie, and how the browser stands then. */
+export function createCookies({ signIn, callerOf, isSecure, siteOf, version, demo }: SessionDeps) {
   const settings = (request: FastifyRequest) => ({
     path: '/',
     httpOnly: true,
     sameSite: 'lax' as const,
     secure: isSecure(request),
   })
-  const give = (request: FastifyRequest, reply: FastifyReply, { token, expiresAtMs }: NewCookie) => {
-    reply.setCookie(cookieName, token, { ...settings(request), expires: new Date(expiresAtMs) })
-    return view({ ...callerOf(request), token })
+  const hasPasskeys = async (request: FastifyRequest) => {
+    try {
+      const { rpId } = siteOf(request)
+      return (await signIn.passkeys.list()).some((one) => one.rpId === rpId)
+    } catch {
+      // Where browsers offer none, there are none to offer.
+      return false
+    }
   }
-  const clear = (request: FastifyRequest, reply: FastifyReply) => {
-    reply.clearCookie(cookieName, settings(request))
-    return done
-  }
-  const view = async (caller: Caller): Promise<SessionView> => {
+  const view = async (request: FastifyRequest, caller: Caller): Promise<SessionView> => {
     const standing = await signIn.standing(caller)
     const state = await signIn.state()
-    const isIn = standing.kind === 'signed_in' || standing.kind === 'open'
+    const isIn = standing.kind !== 'stranger' && standing.kind !== 'owes_code'
     const session = 'session' in standing ? standing.session : null
+    const vouched = standing.kind === 'vouched' ? standing.vouched : null
+    const role = standing.kind === 'open' ? 'admin' : (vouched?.role ?? session?.role ?? null)
+    const isAdmin = isIn && role === 'admin'
     return {
       authenticated: isIn,
+      role: isIn ? role : null,
+      authMode: signIn.mode,
+      userName: vouched?.name ?? null,
+      proxyRequired: standing.kind === 'stranger' && standing.needs === 'proxy',
+      passkeysOffered: standing.kind !== 'open' && (await hasPasskeys(request)),
       passwordRequired: state.passwordHash !== null,
       totpRequiredOnLogin: standing.kind === 'owes_code',
       // Whoever is not in learns only what the sign-in page has to ask.
-      totpConfigured: isIn && state.totpSecret !== null,
-      recoveryCodesLeft: isIn ? state.recoveryCodesLeft : 0,
+      totpConfigured: isAdmin && state.totpSecret !== null,
+      recoveryCodesLeft: isAdmin ? state.recoveryCodesLeft : 0,
       bootstrapRequired: standing.kind === 'stranger' && standing.needs === 'bootstrap',
       passwordSessionActive: standing.kind === 'signed_in',
       expiresAt: session && iso(session.expiresAtMs),
@@ -68,7 +79,28 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
       demo,
     }
   }
+  return {
+    view,
+    give(request: FastifyRequest, reply: FastifyReply, { token, expiresAtMs }: NewCookie) {
+      reply.setCookie(cookieName, token, { ...settings(request), expires: new Date(expiresAtMs) })
+      return view(request, { ...callerOf(request), token })
+    },
+    clear(request: FastifyRequest, reply: FastifyReply) {
+      reply.clearCookie(cookieName, settings(request))
+      return done
+    },
+    /** The audit log's word for a browser that is in from now on. */
+    actorOf: (request: FastifyRequest, { session }: NewCookie): Actor => ({
+      ...{ kind: 'session', name: shortIdOf(session), address: callerOf(request).address },
+    }),
+  }
+}
 
+export type Cookies = ReturnType<typeof createCookies>
+
+/** Passwords and codes: getting in to the dashboard and out of it. */
+export function sessionRoutes(deps: SessionDeps, { view, give, clear, actorOf }: Cookies): AnyRoute[] {
+  const { signIn, callerOf } = deps
   return [
     route(
       {
@@ -78,50 +110,80 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
         summary: 'How this browser stands',
         answer: SessionView,
       },
-      ({ request }) => view(callerOf(request)),
+      ({ request }) => view(request, callerOf(request)),
     ),
     route(
       {
         method: 'POST',
         path: `${base}/password/setup`,
         access: 'door',
+        audit: 'password.set',
         summary: 'Set the first password',
         body: PasswordSetup,
         answer: SessionView,
       },
-      async ({ request, reply, body }) =>
-        give(
-          request,
-          reply,
-          await signIn.setFirstPassword(callerOf(request), body.password, body.bootstrapToken ?? null),
-        ),
+      async ({ request, reply, body, audit }) => {
+        const caller = callerOf(request)
+        const by = caller.vouched ? 'proxy_header' : caller.isLocal ? 'this_machine' : 'bootstrap_token'
+        audit({ after: { method: by } })
+        const cookie = await signIn.setFirstPassword(caller, body.password, body.bootstrapToken ?? null)
+        audit({ actor: actorOf(request, cookie) })
+        return give(request, reply, cookie)
+      },
     ),
     route(
       {
         method: 'POST',
         path: `${base}/password/login`,
         access: 'door',
-        summary: 'Sign in',
+        audit: 'session.sign_in',
+        summary: 'Sign in; which password it is says the role',
         body: PasswordLogin,
         answer: SessionView,
       },
-      async ({ request, reply, body }) => give(request, reply, await signIn.logIn(callerOf(request), body.password)),
+      async ({ request, reply, body, audit }) => {
+        audit({ after: { method: 'password' } })
+        const cookie = await signIn.logIn(callerOf(request), body.password)
+        const { role, level } = cookie.session
+        const owes = level === 'full' ? {} : { owes: 'second_factor' }
+        audit({ actor: actorOf(request, cookie), after: { method: 'password', role, ...owes } })
+        return give(request, reply, cookie)
+      },
     ),
     route(
       {
         method: 'POST',
         path: `${base}/totp/verify`,
         access: 'door',
+        audit: 'session.sign_in',
         summary: 'Give the code that is owed',
         body: TotpCode,
         answer: SessionView,
       },
-      async ({ request, reply, body }) => give(request, reply, await signIn.giveCode(callerOf(request), body.code)),
+      async ({ request, reply, body, audit }) => {
+        audit({ after: { method: 'code' } })
+        const cookie = await signIn.giveCode(callerOf(request), body.code)
+        const { session, method } = cookie
+        audit({ actor: actorOf(request, cookie), after: { method, role: session.role } })
+        return give(request, reply, cookie)
+      },
     ),
     route(
-      { method: 'POST', path: `${base}/logout`, access: 'door', summary: 'Sign out', answer: Done },
-      async ({ request, reply }) => {
-        await signIn.logOut(callerOf(request))
+      {
+        method: 'POST',
+        path: `${base}/logout`,
+        access: 'door',
+        audit: 'session.sign_out',
+        summary: 'Sign out',
+        answer: Done,
+      },
+      async ({ request, reply, audit }) => {
+        const caller = callerOf(request)
+        const standing = await signIn.standing(caller)
+        if ('session' in standing) {
+          audit({ actor: { kind: 'session', name: shortIdOf(standing.session), address: caller.address } })
+        }
+        if (!(await signIn.logOut(caller))) audit({ nothing: true })
         return clear(request, reply)
       },
     ),
@@ -146,11 +208,14 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
         path: `${base}/password`,
         access: 'admin',
         audit: 'password.remove',
-        summary: 'Remove password and second factor',
+        summary: 'Remove both passwords, the second factor and every passkey',
         body: PasswordRemoval,
         answer: Done,
       },
-      async ({ request, reply, body }) => {
+      async ({ request, reply, body, audit }) => {
+        const { totpSecret, viewerPasswordHash } = await signIn.state()
+        const passkeys = (await signIn.passkeys.list()).length
+        audit({ before: { secondFactor: totpSecret !== null, viewers: viewerPasswordHash !== null, passkeys } })
         await signIn.removePassword(callerOf(request), body.password)
         await deps.onPasswordRemoved()
         return clear(request, reply)
@@ -196,40 +261,6 @@ export function sessionRoutes(deps: SessionDeps): AnyRoute[] {
         await signIn.disableTotp(callerOf(request), body.code)
         return done
       },
-    ),
-    route(
-      {
-        method: 'GET',
-        path: `${base}/sessions`,
-        access: 'admin',
-        summary: 'Browsers that are signed in',
-        answer: SessionList,
-      },
-      async ({ request }) => {
-        const all = await signIn.sessions(callerOf(request))
-        const items = all.map(({ session, isCurrent }) => ({
-          // Enough to tell two apart, useless as a cookie.
-          id: session.idHash.slice(0, 12),
-          current: isCurrent,
-          createdAt: iso(session.createdAtMs),
-          lastSeenAt: iso(session.lastSeenAtMs),
-          expiresAt: iso(session.expiresAtMs),
-          userAgent: session.userAgent,
-          address: session.address,
-        }))
-        return { items, nextCursor: null }
-      },
-    ),
-    route(
-      {
-        method: 'POST',
-        path: `${base}/logout-others`,
-        access: 'admin',
-        audit: 'session.end_others',
-        summary: 'End every other session',
-        answer: SignedOut,
-      },
-      async ({ request }) => ({ ...done, ended: await signIn.logOutOthers(callerOf(request)) }),
     ),
   ]
 }

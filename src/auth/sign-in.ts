@@ -1,182 +1,150 @@
-import { randomBytes } from 'node:crypto'
 import type { Session } from '../domain/session.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { equalInConstantTime, fingerprint, type Secret } from '../lib/secrets.ts'
 import type { SignInState, Store } from '../store/store.ts'
-import { createAttempts } from './attempts.ts'
+import { type AuthMode, type Caller, createDoor, type Door, type NewCookie, type Standing } from './door.ts'
+import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { checkPassword, hashPassword } from './password.ts'
+import { createProofs } from './proofs.ts'
 import { newRecoveryCodes, newTotpSecret, recoveryHash, totpStep, totpUri } from './totp.ts'
 
-/** Where a request to the dashboard comes from. `token` is the session cookie's value. */
-export type Caller = { token: string | null; isLocal: boolean; address: string; userAgent: string | null }
+export type { Caller, NewCookie } from './door.ts'
 
-/** How a caller stands. `open`: there is no password yet, and the caller sits at this machine. */
-type Standing =
-  | { kind: 'open' }
-  | { kind: 'signed_in'; session: Session }
-  | { kind: 'owes_code'; session: Session }
-  | { kind: 'stranger'; needs: 'password' | 'bootstrap' }
-
-/** A cookie to be set, shown nowhere else. `expiresAtMs`: until when the browser keeps it. */
-export type NewCookie = { token: string; expiresAtMs: number }
-
-/** Signing in to the dashboard: one password, an optional second factor, sessions that can be ended. */
+/**
+ * Signing in to the dashboard: the admin's password with an optional second factor, passkeys beside it, a password for
+ * those who only look, and sessions that can be ended.
+ */
 export type SignIn = {
+  readonly mode: AuthMode
+  readonly passkeys: Passkeys
   standing(caller: Caller): Promise<Standing>
   state(): Promise<SignInState>
   setFirstPassword(caller: Caller, password: string, bootstrapToken: string | null): Promise<NewCookie>
+  /** Which password it is says the role. */
   logIn(caller: Caller, password: string): Promise<NewCookie>
   /** The second step; a recovery code does as well. */
-  giveCode(caller: Caller, code: string): Promise<NewCookie>
+  giveCode(caller: Caller, code: string): Promise<NewCookie & { method: Session['method'] }>
   changePassword(caller: Caller, current: string, next: string): Promise<void>
-  /** Takes the password and the second factor away, and ends every session. */
+  /** Takes both passwords, the second factor and the passkeys away, and ends every session. */
   removePassword(caller: Caller, current: string): Promise<void>
+  /** Null takes it away. Ends the sessions of viewers. */
+  setViewerPassword(caller: Caller, password: string | null): Promise<void>
   startTotp(caller: Caller): Promise<{ secret: Secret; uri: string }>
   /** Gives the recovery codes, which are never shown again. Ends every other session. */
   confirmTotp(caller: Caller, code: string): Promise<string[]>
   disableTotp(caller: Caller, code: string): Promise<void>
-  logOut(caller: Caller): Promise<void>
+  /** False: there was no session. */
+  logOut(caller: Caller): Promise<boolean>
   /** How many other sessions were ended. */
   logOutOthers(caller: Caller): Promise<number>
   sessions(caller: Caller): Promise<{ session: Session; isCurrent: boolean }[]>
+  /** By the beginning of its id. Null: there is none. */
+  endSession(caller: Caller, shortId: string): Promise<Session | null>
   /** Makes the token known that lets a remote browser set the first password. */
   offerBootstrap(token: Secret): Promise<void>
 }
 
-const idleMs = 7 * 24 * 60 * 60_000
-const longestMs = 30 * 24 * 60 * 60_000
-/** Half-way in, a caller has this long to give the code. */
-const owedMs = 10 * 60_000
-/** A session's last use is written again only after this long. */
-const touchMs = 60_000
 const setupMs = 10 * 60_000
 
-export function createSignIn({ store, clock }: { store: Store; clock: Clock }): SignIn {
-  const attempts = createAttempts(clock)
+/** As much of a session's id as is shown: enough to tell two apart, useless as a cookie. */
+export function shortIdOf({ idHash }: Pick<Session, 'idHash'>): string {
+  return idHash.slice(0, 12)
+}
+
+type SignInDeps = { store: Store; clock: Clock; mode?: AuthMode }
+
+export function createSignIn({ store, clock, mode = 'standard' }: SignInDeps): SignIn {
+  const door: Door = createDoor({ store, clock, mode })
+  const proofs = createProofs({ store, clock })
+  const { attempts } = proofs
   /** Secrets that were shown but not confirmed, by session. */
   const offered = new Map<string, { secret: Secret; untilMs: number }>()
+  const { standing, insider } = door
 
-  /** `basis` is what the caller was checked against. @throws AppError when that has changed meanwhile */
-  const open = async (
-    caller: Caller,
-    level: Session['level'],
-    replaces: string | null,
-    basis: Pick<SignInState, 'passwordHash' | 'totpSecret'>,
-  ): Promise<NewCookie> => {
-    const token = randomBytes(32).toString('base64url')
-    const nowMs = clock.now()
-    const expiresAtMs = nowMs + (level === 'full' ? idleMs : owedMs)
-    const { userAgent, address } = caller
-    const session = {
-      idHash: fingerprint(token),
-      level,
-      createdAtMs: nowMs,
-      lastSeenAtMs: nowMs,
-      expiresAtMs,
-      userAgent,
-      address,
-    }
-    await (replaces === null ? store.sessions.add(session) : store.sessions.replace(replaces, session))
-    // Written first, then looked at: a change of the password has either ended this session already or is seen here.
-    const { passwordHash, totpSecret } = await store.signIn.state()
-    if (passwordHash !== basis.passwordHash || totpSecret?.reveal() !== basis.totpSecret?.reveal()) {
-      await store.sessions.end(session.idHash)
-      throw new AppError('authentication_required')
-    }
-    // The cookie lasts as long as the session could; how long it may rest is for the server to say.
-    return { token, expiresAtMs: level === 'full' ? nowMs + longestMs : expiresAtMs }
+  const checkToken = async (caller: Caller, given: string | null) => {
+    attempts.count(`token ${caller.address}`, caller.isLocal)
+    const { bootstrapHash } = await store.signIn.state()
+    const fits = bootstrapHash !== null && equalInConstantTime(fingerprint(given ?? ''), bootstrapHash)
+    if (!fits) throw new AppError('invalid_bootstrap_token')
   }
-  const find = async (caller: Caller): Promise<Session | null> => {
-    if (caller.token === null) return null
-    const session = await store.sessions.get(fingerprint(caller.token), clock.now())
-    if (session === null || session.level !== 'full') return session
-    const nowMs = clock.now()
-    if (nowMs - session.lastSeenAtMs < touchMs) return session
-    const expiresAtMs = Math.min(nowMs + idleMs, session.createdAtMs + longestMs)
-    await store.sessions.touch(session.idHash, nowMs, expiresAtMs)
-    return { ...session, lastSeenAtMs: nowMs, expiresAtMs }
-  }
-  const standing = async (caller: Caller): Promise<Standing> => {
-    const session = await find(caller)
-    if (session) return session.level === 'full' ? { kind: 'signed_in', session } : { kind: 'owes_code', session }
-    const { passwordHash } = await store.signIn.state()
-    if (passwordHash !== null) return { kind: 'stranger', needs: 'password' }
-    return caller.isLocal ? { kind: 'open' } : { kind: 'stranger', needs: 'bootstrap' }
-  }
-  /** The password of a caller who is signed in already: asked again before what cannot be undone. */
-  const signedIn = async (caller: Caller): Promise<Session> => {
-    const found = await standing(caller)
-    if (found.kind === 'signed_in') return found.session
-    throw new AppError(found.kind === 'owes_code' ? 'totp_required' : 'authentication_required')
-  }
-  const passwordIs = async (caller: Caller, password: string): Promise<SignInState> => {
-    const state = await store.signIn.state()
-    if (state.passwordHash === null) throw new AppError('password_not_configured')
-    const guesser = `password ${caller.address}`
-    attempts.count(guesser, caller.isLocal)
-    if (!(await checkPassword(password, state.passwordHash))) throw new AppError('invalid_credentials')
-    attempts.forgive(guesser)
-    return state
-  }
-  const codeIs = async (caller: Caller, secret: Secret | null, code: string): Promise<void> => {
-    const guesser = `code ${caller.address}`
-    attempts.count(guesser, caller.isLocal)
-    const step = secret && (await totpStep(secret, code.trim(), clock.now()))
-    const fits =
-      step === null
-        ? secret !== null && (await store.signIn.takeRecoveryCode(recoveryHash(code)))
-        : await store.signIn.takeTotpStep(step)
-    if (!fits) throw new AppError('invalid_totp_code')
-    attempts.forgive(guesser)
+  /** One password for two roles would make every viewer an admin. */
+  const checkDiffers = async (password: string, otherHash: string | null, field: string) => {
+    if (otherHash === null || !(await checkPassword(password, otherHash))) return
+    const message = 'must differ: one of the two passwords is for the admin, the other for viewers.'
+    throw new AppError('invalid_request', { message: `${field}: ${message}`, fields: [{ path: field, message }] })
   }
 
   return {
+    mode,
+    passkeys: createPasskeys({ store, clock, door, proofs }),
     standing,
     state: () => store.signIn.state(),
     async setFirstPassword(caller, password, bootstrapToken) {
-      if (!caller.isLocal) {
-        attempts.count(`token ${caller.address}`, caller.isLocal)
-        const { bootstrapHash } = await store.signIn.state()
-        const fits = bootstrapHash !== null && equalInConstantTime(fingerprint(bootstrapToken ?? ''), bootstrapHash)
-        if (!fits) throw new AppError('invalid_bootstrap_token')
+      const isVouched = mode === 'trusted_header' && caller.vouched?.role === 'admin'
+      if (!isVouched) {
+        door.checkMayTry(caller)
+        if (!caller.isLocal || mode !== 'standard') await checkToken(caller, bootstrapToken)
       }
       const passwordHash = await hashPassword(password)
       if (!(await store.signIn.setFirstPassword(passwordHash))) throw new AppError('password_already_configured')
-      return open(caller, 'full', null, { passwordHash, totpSecret: null })
+      return door.open(caller, {
+        ...{ level: 'full', role: 'admin', method: 'first_password', replaces: null },
+        holds: (now) => now.passwordHash === passwordHash && now.totpSecret === null,
+      })
     },
     async logIn(caller, password) {
-      const state = await passwordIs(caller, password)
-      const before = caller.token === null ? null : fingerprint(caller.token)
-      return open(caller, state.totpSecret === null ? 'full' : 'password', before, state)
+      door.checkMayTry(caller)
+      const { role, state } = await proofs.passwordOf(caller, password)
+      const replaces = caller.token === null ? null : fingerprint(caller.token)
+      const level = role === 'viewer' || state.totpSecret === null ? 'full' : 'password'
+      return door.open(caller, {
+        ...{ level, role, method: 'password', replaces },
+        holds: (now) => (role === 'viewer' ? sameViewers(now, state) : sameFactors(now, state)),
+      })
     },
     async giveCode(caller, code) {
       const found = await standing(caller)
       if (found.kind !== 'owes_code') throw new AppError('authentication_required')
       const state = await store.signIn.state()
-      await codeIs(caller, state.totpSecret, code)
-      return open(caller, 'full', found.session.idHash, state)
+      const method = await proofs.code(caller, state.totpSecret, code)
+      const cookie = await door.open(caller, {
+        ...{ level: 'full', role: found.session.role, method, replaces: found.session.idHash },
+        holds: (now) => sameFactors(now, state),
+      })
+      return { ...cookie, method }
     },
     async changePassword(caller, current, next) {
-      const { idHash } = await signedIn(caller)
-      await passwordIs(caller, current)
-      await store.signIn.changePassword(await hashPassword(next), idHash)
+      const kept = await insider(caller)
+      const { viewerPasswordHash } = await proofs.adminPassword(caller, current)
+      await checkDiffers(next, viewerPasswordHash, 'newPassword')
+      await store.signIn.changePassword(await hashPassword(next), kept)
     },
     async removePassword(caller, current) {
-      await signedIn(caller)
-      await passwordIs(caller, current)
+      await insider(caller)
+      await proofs.adminPassword(caller, current)
       await store.signIn.clear()
     },
+    async setViewerPassword(caller, password) {
+      await insider(caller)
+      const { passwordHash } = await store.signIn.state()
+      if (password === null) return store.signIn.setViewerPassword(null)
+      if (passwordHash === null) throw new AppError('password_not_configured')
+      await checkDiffers(password, passwordHash, 'password')
+      await store.signIn.setViewerPassword(await hashPassword(password))
+    },
     async startTotp(caller) {
-      const { idHash } = await signedIn(caller)
-      if ((await store.signIn.state()).totpSecret !== null) throw new AppError('totp_already_configured')
+      const idHash = await insider(caller)
+      const { passwordHash, totpSecret } = await store.signIn.state()
+      if (passwordHash === null) throw new AppError('password_not_configured')
+      if (totpSecret !== null) throw new AppError('totp_already_configured')
       const secret = newTotpSecret()
       for (const [key, { untilMs }] of offered) if (untilMs <= clock.now()) offered.delete(key)
       offered.set(idHash, { secret, untilMs: clock.now() + setupMs })
       return { secret, uri: totpUri(secret, 'dashboard') }
     },
     async confirmTotp(caller, code) {
-      const { idHash } = await signedIn(caller)
+      const idHash = await insider(caller)
       const offer = offered.get(idHash)
       if (!offer || offer.untilMs <= clock.now()) throw new AppError('invalid_totp_setup')
       const guesser = `code ${caller.address}`
@@ -191,21 +159,36 @@ export function createSignIn({ store, clock }: { store: Store; clock: Clock }): 
       return codes
     },
     async disableTotp(caller, code) {
-      await signedIn(caller)
-      await codeIs(caller, (await store.signIn.state()).totpSecret, code)
+      await insider(caller)
+      await proofs.code(caller, (await store.signIn.state()).totpSecret, code)
       await store.signIn.clearTotp()
     },
     async logOut({ token }) {
-      if (token !== null) await store.sessions.end(fingerprint(token))
+      return token !== null && (await store.sessions.end(fingerprint(token)))
     },
     async logOutOthers(caller) {
-      return store.sessions.endAll((await signedIn(caller)).idHash)
+      return store.sessions.endAll(await insider(caller))
     },
     async sessions(caller) {
-      const { idHash } = await signedIn(caller)
+      const idHash = await insider(caller)
       const all = await store.sessions.list(clock.now())
       return all.map((session) => ({ session, isCurrent: session.idHash === idHash }))
     },
+    async endSession(caller, shortId) {
+      await insider(caller)
+      const all = await store.sessions.list(clock.now())
+      const found = all.find((session) => shortIdOf(session) === shortId)
+      return found && (await store.sessions.end(found.idHash)) ? found : null
+    },
     offerBootstrap: (token) => store.signIn.setBootstrap(fingerprint(token.reveal())),
   }
+}
+
+function sameFactors(now: SignInState, then: SignInState): boolean {
+  return now.passwordHash === then.passwordHash && now.totpSecret?.reveal() === then.totpSecret?.reveal()
+}
+
+/** Without the admin's password there are no viewers either. */
+function sameViewers(now: SignInState, then: SignInState): boolean {
+  return now.passwordHash !== null && now.viewerPasswordHash === then.viewerPasswordHash
 }

@@ -1,9 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { type ImportFile, type ImportOutcome, importFiles } from '../accounts/import.ts'
+import { type ImportFile, type ImportOutcome, importedOf, importFiles } from '../accounts/import.ts'
 import { openConfiguredStore } from '../app-store.ts'
 import { type Config, readConfig } from '../config.ts'
 import { systemClock } from '../lib/clock.ts'
+import { auditCommand, notAudited } from './audit.ts'
 import type { Call, ExitCode } from './command.ts'
 
 /** The part of the product that stores accounts, opened for one import. */
@@ -19,7 +20,10 @@ export async function importAccounts(call: Call, open = openImporter): Promise<E
   const { config, warnings } = readConfig(call.env, call.cwd, call.isTerminal)
   for (const warning of warnings) call.complain(`codex-lb: ${warning}`)
   const { files, rejected } = await readAll(call.operands, call.cwd)
-  const outcomes = [...rejected, ...(files.length === 0 ? [] : await importInto(await open(config), files))]
+  const outcomes = [
+    ...rejected,
+    ...(files.length === 0 ? [] : await importInto(await open(config, call.complain), files)),
+  ]
   for (const outcome of outcomes) call.print(printable(lineOf(outcome)))
   const count = (kind: ImportOutcome['kind']) => outcomes.filter((outcome) => outcome.kind === kind).length
   call.print(`${count('imported')} imported, ${count('updated')} updated, ${count('rejected')} rejected`)
@@ -27,9 +31,17 @@ export async function importAccounts(call: Call, open = openImporter): Promise<E
 }
 
 /** Writes into the database itself: a server that runs on it notices within seconds. */
-async function openImporter(config: Config): Promise<Importer> {
+async function openImporter(config: Config, complain: Call['complain']): Promise<Importer> {
   const store = await openConfiguredStore(config, silentLog)
-  return { importFiles: (files) => importFiles(store, systemClock, files), close: () => store.close() }
+  return {
+    async importFiles(files) {
+      const outcomes = await importFiles(store, systemClock, files)
+      const after = importedOf(outcomes)
+      if (!(await auditCommand(store, 'account.import', { after }))) complain(notAudited)
+      return outcomes
+    },
+    close: () => store.close(),
+  }
 }
 
 const silentLog = { warn: () => {} }

@@ -7,7 +7,7 @@
 export type Access = 'public' | 'door' | 'viewer' | 'admin' | 'client'
 
 /** `viewer` sees figures, but no names, addresses or secrets, and changes nothing. */
-type Role = 'admin' | 'viewer'
+export type Role = 'admin' | 'viewer'
 
 /** Who acts. `local`: whoever sits at this machine while there is no password. `system`: we ourselves. */
 export type Actor = {

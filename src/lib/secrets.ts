@@ -98,3 +98,8 @@ export function equalInConstantTime(a: string, b: string): boolean {
 export function randomId(prefix: string): string {
   return prefix + randomUUID().replaceAll('-', '')
 }
+
+/** The same, beginning with the time, so that ids sort by it. `atMs`: epoch ms. */
+export function timedId(prefix: string, atMs: number): string {
+  return randomId(prefix + atMs.toString(36).padStart(9, '0'))
+}

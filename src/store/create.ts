@@ -3,9 +3,11 @@ import { createAccounts } from './accounts.ts'
 import { createAffinity } from './affinity.ts'
 import { createAudit } from './audit.ts'
 import { createCatalogues } from './catalogues.ts'
+import { createFirewall } from './firewall.ts'
 import { checkKey } from './key-check.ts'
 import { createKeys } from './keys.ts'
 import { createLedgerStore } from './ledger.ts'
+import { createPasskeys } from './passkeys.ts'
 import { createRedemptions } from './redemptions.ts'
 import { createRequests } from './requests.ts'
 import { createResponses } from './responses.ts'
@@ -39,6 +41,8 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     settings: createSettings(tables, unit),
     signIn: createSignIn(tables, unit, vault),
     sessions: createSessions(tables, unit),
+    passkeys: createPasskeys(tables, unit),
+    firewall: createFirewall(tables, unit),
     async ping() {
       await unit('ping', async (tx) => tx.select().from(tables.counters).limit(1))
     },

@@ -6,10 +6,10 @@ import type { Meter } from '../domain/meter.ts'
 import type { Credits, QuotaWindow, ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Redemption } from '../domain/redemption.ts'
 import type { Attempt, Outcome, OwnedKind, RequestRecord } from '../domain/request.ts'
-import type { Session } from '../domain/session.ts'
 import type { GroupState } from '../domain/settings.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
 import type { StoredKind, StoredStatus } from '../domain/stored.ts'
+import { accessTables } from './schema/access.ts'
 import { auditTables } from './schema/audit.ts'
 import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
 import { keyTables } from './schema/keys.ts'
@@ -263,31 +263,8 @@ function define(c: Dialect) {
     updatedAtMs: c.int(),
     updatedBy: c.json<GroupState['updatedBy']>(),
   })
-  /** One row: who may open the dashboard. */
-  const signIn = c.table('sign_in', {
-    name: c.text().primaryKey(),
-    passwordHash: c.text(),
-    totpSecret: c.text(),
-    totpLastStep: c.int().notNull(),
-    bootstrapHash: c.text(),
-  })
-  const recoveryCodes = c.table('recovery_codes', { hash: c.text().primaryKey() })
-  const sessions = c.table(
-    'sessions',
-    {
-      idHash: c.text().primaryKey(),
-      level: c.text<Session['level']>().notNull(),
-      createdAtMs: c.int().notNull(),
-      lastSeenAtMs: c.int().notNull(),
-      expiresAtMs: c.int().notNull(),
-      userAgent: c.text(),
-      address: c.text(),
-    },
-    (t) => [c.index('sessions_expires').on(t.expiresAtMs)],
-  )
   const counters = c.table('counters', { name: c.text().primaryKey(), value: c.int().notNull() })
   const meta = c.table('meta', { name: c.text().primaryKey(), value: c.text().notNull() })
-  const access = { signIn, recoveryCodes, sessions }
   const usage = { usageSamples, usageHours, redemptions, catalogues }
   const stored = { responses, responseContents, responseEvents, responseItems }
   return {
@@ -299,7 +276,7 @@ function define(c: Dialect) {
     affinities,
     owners,
     settings,
-    ...access,
+    ...accessTables(c),
     ...auditTables(c),
     ...keyTables(c),
     ...ledgerTables(c),

@@ -5,10 +5,11 @@ import type { Store } from './store.ts'
 import type { Db, Unit } from './unit.ts'
 
 const name = 'dashboard'
+const nothing = { passwordHash: null, viewerPasswordHash: null, totpSecret: null, bootstrapHash: null }
 const rowIdentity = 'sign_in:totp'
 
 export function createSignIn(t: Tables, unit: Unit, vault: Vault): Store['signIn'] {
-  const { signIn, recoveryCodes, sessions } = t
+  const { signIn, recoveryCodes, sessions, passkeys } = t
   const mine = eq(signIn.name, name)
 
   /** The row is there from the first write on. */
@@ -35,6 +36,7 @@ export function createSignIn(t: Tables, unit: Unit, vault: Vault): Store['signIn
         const [codes] = await tx.select({ left: count() }).from(recoveryCodes)
         return {
           passwordHash: row?.passwordHash ?? null,
+          viewerPasswordHash: row?.viewerPasswordHash ?? null,
           totpSecret: row?.totpSecret ? vault.open(row.totpSecret, rowIdentity) : null,
           recoveryCodesLeft: codes?.left ?? 0,
           bootstrapHash: row?.bootstrapHash ?? null,
@@ -57,9 +59,14 @@ export function createSignIn(t: Tables, unit: Unit, vault: Vault): Store['signIn
         await tx.delete(sessions).where(ne(sessions.idHash, keptIdHash))
       }),
     clear: () =>
-      change('signIn.clear', { passwordHash: null, totpSecret: null, bootstrapHash: null }, async (tx) => {
+      change('signIn.clear', nothing, async (tx) => {
         await tx.delete(recoveryCodes)
+        await tx.delete(passkeys)
         await tx.delete(sessions)
+      }),
+    setViewerPassword: (viewerPasswordHash) =>
+      change('signIn.setViewerPassword', { viewerPasswordHash }, async (tx) => {
+        await tx.delete(sessions).where(eq(sessions.role, 'viewer'))
       }),
     setTotp({ secret, step, recoveryHashes }, keptIdHash) {
       const columns = { totpSecret: vault.seal(secret, rowIdentity), totpLastStep: step }

@@ -2,7 +2,9 @@ import type { Health, Preferences, StoredAccount } from '../domain/account.ts'
 import type { AffinityKind } from '../domain/affinity.ts'
 import type { ApiKey, KeyUse } from '../domain/api-key.ts'
 import type { AuditEntry, AuditFilter } from '../domain/audit.ts'
+import type { FirewallArea, FirewallEntry, FirewallMode, FirewallRules } from '../domain/firewall.ts'
 import type { Amounts } from '../domain/limit-counts.ts'
+import type { Passkey } from '../domain/passkey.ts'
 import type { ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Redemption } from '../domain/redemption.ts'
 import type { Outcome, OwnedObject, RequestRecord } from '../domain/request.ts'
@@ -53,6 +55,8 @@ export type ImportResult =
 
 export type SignInState = {
   passwordHash: string | null
+  /** Of those who may look, but change nothing. */
+  viewerPasswordHash: string | null
   totpSecret: Secret | null
   recoveryCodesLeft: number
   bootstrapHash: string | null
@@ -333,8 +337,10 @@ export type Store = {
     setFirstPassword(hash: string): Promise<boolean>
     /** Ends every session but the one that is kept. */
     changePassword(hash: string, keptIdHash: string): Promise<void>
-    /** Takes away password, second factor and recovery codes, and ends every session. */
+    /** Takes away both passwords, second factor, recovery codes and passkeys, and ends every session. */
     clear(): Promise<void>
+    /** Null: nobody gets in as a viewer. Ends the sessions of viewers. */
+    setViewerPassword(hash: string | null): Promise<void>
     /** Replaces the second factor and its recovery codes, and ends every session but the one that is kept. */
     setTotp(
       totp: { secret: Secret; step: number; recoveryHashes: readonly string[] },
@@ -347,6 +353,23 @@ export type Store = {
     /** True once for each code. */
     takeRecoveryCode(hash: string): Promise<boolean>
     setBootstrap(hash: string): Promise<void>
+  }
+  passkeys: {
+    /** The oldest first. */
+    list(): Promise<Passkey[]>
+    /** False: there is one of this credential, or `most` are there already. */
+    add(passkey: Passkey, most: number): Promise<boolean>
+    rename(id: string, name: string): Promise<boolean>
+    remove(id: string): Promise<boolean>
+    /** Notes a use. False: it is gone, or its counter has not grown since, as that of a copy would not. */
+    use(id: string, counter: number, nowMs: number): Promise<boolean>
+  }
+  firewall: {
+    load(): Promise<FirewallRules>
+    /** False: there is one of the same addresses, or `most` are there already. */
+    add(entry: FirewallEntry, most: number): Promise<boolean>
+    remove(id: string): Promise<boolean>
+    setModes(modes: Partial<Record<FirewallArea, FirewallMode>>): Promise<void>
   }
   sessions: {
     add(session: Session): Promise<void>

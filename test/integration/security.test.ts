@@ -62,6 +62,8 @@ describe('with a password set', { timeout: 30_000 }, () => {
     expect(door.filter((one) => !one.startsWith('HEAD')).toSorted()).toEqual([
       'GET /api/dashboard-auth/session',
       'POST /api/dashboard-auth/logout',
+      'POST /api/dashboard-auth/passkeys/challenge',
+      'POST /api/dashboard-auth/passkeys/login',
       'POST /api/dashboard-auth/password/login',
       'POST /api/dashboard-auth/password/setup',
       'POST /api/dashboard-auth/totp/verify',

@@ -7,6 +7,8 @@ function session(idHash: string, given: Partial<Session> = {}): Session {
   return {
     idHash,
     level: 'full',
+    role: 'admin',
+    method: 'password',
     createdAtMs: 1,
     lastSeenAtMs: 1,
     expiresAtMs: 100,
@@ -20,7 +22,13 @@ describe('the sign-in of the dashboard', () => {
   onEveryEngine((context) => {
     it('has nothing at first, and takes a first password only once', async () => {
       const { signIn } = context.store
-      const nothing = { passwordHash: null, totpSecret: null, recoveryCodesLeft: 0, bootstrapHash: null }
+      const nothing = {
+        passwordHash: null,
+        viewerPasswordHash: null,
+        totpSecret: null,
+        recoveryCodesLeft: 0,
+        bootstrapHash: null,
+      }
       expect(await signIn.state()).toEqual(nothing)
       await signIn.setBootstrap('token')
       const tries = await Promise.all(['a', 'b', 'c'].map((hash) => signIn.setFirstPassword(hash)))

@@ -78,6 +78,7 @@ export async function startPassRig(add: Add, options: PassRigOptions = {}): Prom
   await addAdmin(app, parts, {
     ...{ gate, demo: false, stopping: new AbortController().signal },
     onPasswordRemoved: async () => {},
+    checkSession: letIn,
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
