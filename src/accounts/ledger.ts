@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Amounts, appliesTo, type LimitRefusal, refusalBy, type Standing } from '../domain/limit-counts.ts'
 import { bucketAt, type KeyLimit, shapeOf, stretchesOf } from '../domain/limits.ts'
 import { dayMs } from '../domain/quota.ts'
-import type { LimitCount, Place, Reservation, Settlement } from '../domain/reservation.ts'
+import type { LimitCount, Reservation, Settlement } from '../domain/reservation.ts'
 import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
 import { createWriteBehind } from '../lib/write-behind.ts'
@@ -74,6 +74,8 @@ export function createLedger({ store, flushLog, clock, onError }: LedgerDeps): L
   const holder = randomId('life_')
   const book = createLimitBook()
   const open = new Map<string, Reservation>()
+  /** Under way on other servers, as far as that was read. */
+  let foreign: readonly Reservation[] = []
   /** Over, but not stored as such. */
   const unwritten = new Map<string, { reservation: Reservation; used: Amounts | null }>()
   let aliveUntilMs = 0
@@ -104,10 +106,12 @@ export function createLedger({ store, flushLog, clock, onError }: LedgerDeps): L
   const count = ({ places }: Pick<Reservation, 'places'>, part: 'used' | 'reserved', amounts: Amounts, sign = 1) => {
     for (const place of places) book.add(place, part, sign * amounts[place.kind])
   }
-  /** What the store cannot know yet. */
-  const countOwn = () => {
-    for (const reservation of open.values()) count(reservation, 'reserved', reservation.declared)
-    for (const { reservation, used } of unwritten.values()) if (used !== null) count(reservation, 'used', used)
+  /** Of one limit, or of all. */
+  const countOpen = (limitId: string | null) => {
+    for (const { places, declared } of [...foreign, ...open.values()]) {
+      const counted = limitId === null ? places : places.filter((place) => place.limitId === limitId)
+      count({ places: counted }, 'reserved', declared)
+    }
   }
 
   const keepAlive = async () => {
@@ -122,8 +126,10 @@ export function createLedger({ store, flushLog, clock, onError }: LedgerDeps): L
     const nowMs = clock.now()
     const stored = await store.load(nowMs)
     book.replace(stored.counts, nowMs)
-    for (const one of stored.open) if (one.holder !== holder) count(one, 'reserved', one.declared)
-    countOwn()
+    foreign = stored.open.filter((one) => one.holder !== holder)
+    countOpen(null)
+    // What the store cannot know yet.
+    for (const { reservation, used } of unwritten.values()) if (used !== null) count(reservation, 'used', used)
   }
 
   /** Each limit once, whoever asks for it. */
@@ -151,8 +157,7 @@ export function createLedger({ store, flushLog, clock, onError }: LedgerDeps): L
       counts.set(bucket.startMs, { ...place, ...bucket, used: before + logged[limit.kind] })
     }
     book.open(place, await store.begin(place, [...counts.values()], nowMs), nowMs)
-    const mine = (places: readonly Place[]) => places.filter(({ limitId }) => limitId === limit.id)
-    for (const { places, declared } of open.values()) count({ places: mine(places) }, 'reserved', declared)
+    countOpen(limit.id)
   }
   const beginAll = async (keyId: string, limits: readonly KeyLimit[]) => {
     for (const limit of limits) if (!book.has(limit)) await begin(keyId, limit)
