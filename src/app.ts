@@ -4,6 +4,7 @@ import { checkSession, strangerOf } from './admin/caller.ts'
 import { notingHeaders } from './admin/header-sign-ins.ts'
 import { addAdmin } from './app-admin.ts'
 import { buildParts } from './app-parts.ts'
+import { createClientGate } from './client-gate.ts'
 import type { Config } from './config.ts'
 import { AppError } from './errors.ts'
 import type { GateRules } from './gate.ts'
@@ -52,6 +53,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const clock = options.clock ?? systemClock
   const parts = await buildParts(config, log, clock, options.deadlines)
   const gate = gateOf(config)
+  const clientGate = createClientGate({ rules: gate, keys: parts.keys, settings: parts.settings, clock })
   const keepAlive = createKeepAlive()
   const running = createRoster<AbortController>()
   const sockets = createRoster<SocketSession>()
@@ -71,6 +73,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     socketPaths,
     foreignError: (error, { url, id }) => anthropicFailure(error, url, id, clock.now()),
     underWay,
+    clientGate,
     checkSession: checkPrincipal,
   })
   app.get('/health/ready', { config: { access: 'public' } }, async () => {
@@ -83,7 +86,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     live: parts.bus,
     bodies: createBodyReader(options.bodyLimits),
     ...{ keepAlive, version, upstreamBaseUrl: config.upstreamBaseUrl, realtimeBaseUrl: config.realtimeBaseUrl },
-    ...{ running, underWay, send: sendByHttp },
+    ...{ running, underWay, send: sendByHttp, clientGate },
     ...{ sockets, socketGate: createSocketGate(clock, parts.settings) },
   })
   await addAdmin(app, parts, {

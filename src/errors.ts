@@ -24,6 +24,21 @@ const errors = {
     message: 'The previous response is not available any more; send the whole conversation instead.',
   },
   authentication_required: { status: 401, type: 'authentication_error', message: 'Sign in first.' },
+  invalid_api_key: {
+    status: 401,
+    type: 'authentication_error',
+    message: 'This is no valid API key of this server. Keys are made in the dashboard under Keys.',
+  },
+  api_key_expired: {
+    status: 401,
+    type: 'authentication_error',
+    message: 'This API key has expired. Use another one, or give it a later end in the dashboard under Keys.',
+  },
+  api_key_inactive: {
+    status: 401,
+    type: 'authentication_error',
+    message: 'This API key is switched off. Use another one, or switch it on in the dashboard under Keys.',
+  },
   totp_required: {
     status: 401,
     type: 'authentication_error',

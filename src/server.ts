@@ -4,7 +4,9 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { Logger } from 'pino'
 import { ZodError } from 'zod'
 import { refuseBroken } from './broken-request.ts'
+import type { ClientGate } from './client-gate.ts'
 import type { Access, Principal } from './domain/access.ts'
+import type { Guest } from './domain/api-key.ts'
 import { AppError, dashboardBody, type ErrorCode, openAiBody } from './errors.ts'
 import { admit, type GateRules } from './gate.ts'
 import type { Clock } from './lib/clock.ts'
@@ -24,6 +26,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whom the gate has let in to the dashboard; null on every other route. */
     principal: Principal | null
+    /** Whom the gate has let in to the pool; null on every other route. */
+    guest: Guest | null
   }
 }
 
@@ -40,6 +44,8 @@ export type ServerDeps = {
   socketPaths?: { has(path: string): boolean }
   /** Every answer that has not ended is counted here, but for what is public. */
   underWay: Tally
+  /** Says who comes to the pool, or throws an AppError that says what is missing. */
+  clientGate: Pick<ClientGate, 'enter'>
   /** Says who comes to the dashboard's API, or throws an AppError that says what is missing. */
   checkSession: (request: FastifyRequest) => Promise<Principal>
 }
@@ -64,6 +70,7 @@ export function createServer({
   foreignError = () => null,
   socketPaths = new Set<string>(),
   underWay,
+  clientGate,
   checkSession,
 }: ServerDeps): FastifyInstance {
   const fail = (error: Error, request: FastifyRequest, reply: FastifyReply) =>
@@ -91,6 +98,7 @@ export function createServer({
   })
   void app.register(cookie)
   app.decorateRequest('principal', null)
+  app.decorateRequest('guest', null)
   app.addHook('onRoute', (route) => {
     if (route.config?.access === undefined)
       throw new Error(`The route ${route.method} ${route.url} declares no access.`)
@@ -100,11 +108,13 @@ export function createServer({
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
-    const { access } = request.routeOptions.config
+    // An unknown path is refused like a client's one: strangers learn nothing from the difference.
+    const { access = 'client' } = request.routeOptions.config
     if (access !== 'public') reply.raw.once('close', underWay.add())
     if (!isOpen() && access !== 'public') throw new AppError('shutting_down', { retryAfterSeconds: 5 })
-    // An unknown path is refused like a client's one: strangers learn nothing from the difference.
-    admit({ peer: request.socket.remoteAddress, headers: request.headers }, access ?? 'client', gate)
+    const visitor = { peer: request.socket.remoteAddress, headers: request.headers }
+    admit(visitor, access, gate)
+    if (access === 'client') request.guest = clientGate.enter(visitor)
     if (access === 'viewer' || access === 'admin') {
       request.principal = await checkSession(request)
       if (access === 'admin' && request.principal.role !== 'admin') throw new AppError('admin_required')

@@ -9,6 +9,7 @@ import type { Store } from '../store/store.ts'
 export type Keys = {
   /** The oldest first. */
   list(): readonly ApiKey[]
+  isEmpty(): boolean
   get(id: string): ApiKey | null
   /** Whose secret this is, or null. */
   find(secret: string): ApiKey | null
@@ -90,6 +91,7 @@ export function createKeys(deps: {
 
   return {
     list: () => [...byId.values()],
+    isEmpty: () => byId.size === 0,
     get: (id) => byId.get(id) ?? null,
     find: (secret) => bySecret.get(fingerprint(secret)) ?? null,
     used,

@@ -10,12 +10,16 @@ export type Attempts = {
   forgive(guesser: string): void
 }
 
-const perGuesser = 8
-/** A guesser with many addresses meets this one. Whoever sits at this machine is not held up by strangers. */
-const altogether = 60
+type AttemptLimits = {
+  perGuesser: number
+  /** A guesser with many addresses meets this one. Whoever sits at this machine is not held up by strangers. */
+  altogether: number
+}
+
+const usual: AttemptLimits = { perGuesser: 8, altogether: 60 }
 const windowMs = 60_000
 
-export function createAttempts(clock: Clock): Attempts {
+export function createAttempts(clock: Clock, { perGuesser, altogether } = usual): Attempts {
   const guesses = new LRUCache<string, number[]>({ max: 10_000 })
   const recent = (key: string) => (guesses.get(key) ?? []).filter((atMs) => atMs > clock.now() - windowMs)
   const check = (key: string, limit: number) => {

@@ -74,3 +74,10 @@ export function isInScope({ id, tags }: Pick<Account, 'id' | 'tags'>, scope: Key
   if (scope === null) return true
   return scope.accountIds?.includes(id) === true || scope.tags?.some((tag) => tags.includes(tag)) === true
 }
+
+/** Whom the gate has let in to the pool: with a key, or from this machine without one. */
+export type Guest = {
+  key: ApiKey | null
+  /** Where it calls from; null: that is not known. */
+  address: string | null
+}

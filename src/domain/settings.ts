@@ -64,6 +64,8 @@ export const Settings = z.object({
   /** Which responses are kept for later requests, with their content: none, those that ask for it, or all but those that forbid it. */
   keepResponses: z.enum(['never', 'asked', 'always']).default('asked').meta({ section: 'retention' }),
   keepResponseDays: z.int().min(1).max(365).default(30).meta({ section: 'retention', unit: 'd' }),
+  /** Whether clients of this machine need an API key, too. Those from elsewhere always do. */
+  requireApiKeys: z.boolean().default(false).meta({ section: 'security' }),
 })
 export type Settings = z.infer<typeof Settings>
 

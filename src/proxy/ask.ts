@@ -26,7 +26,12 @@ const wanted = new Set([
 export type Asked = { ask: Ask; isNative: boolean; store: boolean | null; background: boolean }
 
 /** Pick from headers and body the little that routing needs. Nothing is changed. @throws AppError naming the field */
-export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: string): Asked {
+export function readAsk(
+  bytes: Buffer,
+  headers: IncomingHttpHeaders,
+  requestId: string,
+  keyId: string | null = null,
+): Asked {
   const values = scan(bytes)
   const read = (key: string): unknown => valueAt(bytes, values.get(key), key)
   const text = (key: string): string | null => {
@@ -62,7 +67,7 @@ export function readAsk(bytes: Buffer, headers: IncomingHttpHeaders, requestId: 
     effort,
     serviceTier: text('service_tier'),
     stream,
-    keyId: null,
+    keyId,
     inputTokens: guessTokens(bytes.length),
     affinityKeys: affinityKeys(identity, cacheKey),
     owned: ownedBy(bytes, headers, previous, conversationOf(read('conversation'))),

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Guest } from '../domain/api-key.ts'
 import type { Ask, RequestRecord } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
 import { type Asked, readAsk } from './ask.ts'
@@ -16,6 +17,7 @@ import type { Turn } from './turn.ts'
 /** What is known of a request before its body is read. */
 export type Arrival = {
   headers: IncomingHttpHeaders
+  guest: Guest
   requestId: string
   startedAtMs: number
   signal: AbortSignal
@@ -36,7 +38,7 @@ export async function readTurn(
   arrival: Arrival,
   deps: ServeDeps,
 ): Promise<ReadTurn> {
-  const { headers, requestId, startedAtMs, transport } = arrival
+  const { headers, guest, requestId, startedAtMs, transport } = arrival
   /** What must be let go of with the body. */
   const held: (() => void)[] = []
   try {
@@ -47,7 +49,7 @@ export async function readTurn(
   } catch (error) {
     letGo(held)
     if (error instanceof AppError) {
-      settleRejected({ headers, requestId, route: surface.path, startedAtMs, transport }, error, deps)
+      settleRejected({ headers, guest, requestId, route: surface.path, startedAtMs, transport }, error, deps)
     }
     throw error
   }
@@ -57,18 +59,19 @@ export async function readTurn(
 async function listen(
   body: Buffer,
   surface: Surface,
-  { headers, requestId }: Arrival,
+  { headers, guest, requestId }: Arrival,
   held: (() => void)[],
   { clock, pool, settings, stored, bodies }: ServeDeps,
 ): Promise<{ spoken: Spoken; asked: Asked }> {
   const context = { requestId, nowMs: clock.now(), settings: settings(), accounts: pool.accounts() }
   const bytes = surface.prepare ? await surface.prepare(body, headers['content-type']) : body
   const spoken = surface.speak(bytes, context)
-  const asked = readAsk(spoken.request, headers, requestId)
-  const whole = spoken.mayNameItems ? await withItems(spoken.request, asked.ask.keyId, stored) : null
+  const keyId = guest.key?.id ?? null
+  const asked = readAsk(spoken.request, headers, requestId, keyId)
+  const whole = spoken.mayNameItems ? await withItems(spoken.request, keyId, stored) : null
   if (whole === null) return { spoken, asked }
   held.push(bodies.hold(whole.request.length))
-  const again = readAsk(whole.request, headers, requestId)
+  const again = readAsk(whole.request, headers, requestId, keyId)
   // Reasoning can be read by the account that made it only.
   return { spoken: { ...spoken, ...whole }, asked: { ...again, ask: named(again.ask, whole.threadId) } }
 }
@@ -82,7 +85,7 @@ async function understand(
   held: (() => void)[],
   deps: ServeDeps,
 ): Promise<ReadTurn> {
-  const { headers, startedAtMs, signal, transport } = arrival
+  const { headers, guest, startedAtMs, signal, transport } = arrival
   const kept = spoken.isStorable ? await keptTurn(spoken, asked, arrival, deps) : null
   if (kept !== null) held.push(kept.done)
   const passes = spoken.form === 'native' && (asked.isNative || transport === 'ws')
@@ -90,7 +93,7 @@ async function understand(
   const plain = kept?.exchange ?? spoken.exchange(ask)
   const exchange = spoken.chat ? keptChatExchange(plain, spoken.chat, ask, deps.stored) : plain
   const turn: Turn = {
-    ...{ ask, headers, route: surface.path, startedAtMs, signal, transport },
+    ...{ ask, headers, guest, route: surface.path, startedAtMs, signal, transport },
     ...{ isPrewarm: false, attempts: [], waitedMs: 0, decision: null, body },
     dropBody() {
       turn.body = nothing

@@ -40,7 +40,10 @@ export type Result = {
 const keptRows = 20
 
 /** What is known of a request that is recorded; `ask` is null when its body could not be read. */
-export type Recorded = Pick<Turn, 'headers' | 'route' | 'startedAtMs' | 'attempts' | 'decision' | 'waitedMs'> & {
+export type Recorded = Pick<
+  Turn,
+  'headers' | 'guest' | 'route' | 'startedAtMs' | 'attempts' | 'decision' | 'waitedMs'
+> & {
   requestId: string
   /** Digest of the strongest soft key, or null. */
   affinityKey: string | null
@@ -48,7 +51,7 @@ export type Recorded = Pick<Turn, 'headers' | 'route' | 'startedAtMs' | 'attempt
 }
 
 export function recordOf(id: string, request: Recorded, result: Result, nowMs: number): RequestRecord {
-  const { ask, decision, requestId, affinityKey, attempts, startedAtMs, route } = request
+  const { ask, decision, requestId, affinityKey, attempts, startedAtMs, route, guest } = request
   const { response, ...ending } = result
   const answered = fieldsOf(response)
   const usage = usageOf(answered.usage)
@@ -62,7 +65,7 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     model: ask?.model ?? null,
     effort: ask?.effort ?? null,
     serviceTier,
-    keyId: ask?.keyId ?? null,
+    keyId: guest.key?.id ?? null,
     ...ending,
     usage,
     costMicroUsd: usage && ask && costMicroUsd(ask.model, serviceTier, usage),
@@ -73,7 +76,7 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     responseId: typeof answered.id === 'string' ? answered.id : null,
     affinityKey,
     waitedMs: request.waitedMs === 0 ? null : request.waitedMs,
-    ...{ clientAddress: null, sourceId: null, egressId: null },
+    ...{ clientAddress: guest.address, sourceId: null, egressId: null },
     attempts,
     decision: decision && {
       ...decision,

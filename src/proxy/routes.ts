@@ -1,6 +1,7 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
 import { maxBodyBytes } from './body.ts'
+import { guestOf } from './guest.ts'
 import { countedTokens } from './messages.ts'
 import { addModelRoutes } from './models.ts'
 import { addControlRoutes } from './pass/control.ts'
@@ -48,8 +49,7 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
     )
   })
   addSocketRoutes(app, deps)
-  // Only this machine is let in: what it has made without a key is its own.
-  const keyOf = () => null
+  const keyOf = (request: FastifyRequest) => guestOf(request).key?.id ?? null
   addStoredRoutes(app, { ...deps, keyOf })
   addUsageRoute(app, { ...deps, keyOf })
   addFileRoutes(app, deps)

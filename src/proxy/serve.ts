@@ -6,6 +6,7 @@ import type { BodyReader } from './body.ts'
 import type { KeepAlive } from './downstream.ts'
 import type { Connect, Exchange } from './exchange.ts'
 import type { FindDeps } from './find-answer.ts'
+import { guestOf } from './guest.ts'
 import { httpClient } from './http-client.ts'
 import { type Arrival, readTurn } from './read-turn.ts'
 import { serveJson } from './serve-json.ts'
@@ -43,7 +44,10 @@ export async function serveTurn(
   const leave = deps.running.add(ending)
   try {
     const { headers, id: requestId } = request
-    const arrival: Arrival = { headers, requestId, startedAtMs, signal: ending.signal, transport: null }
+    const arrival: Arrival = {
+      ...{ headers, requestId, startedAtMs, signal: ending.signal, transport: null },
+      guest: guestOf(request),
+    }
     const read = await readTurn(() => deps.bodies.read(request.raw), surface, arrival, deps)
     const { turn, exchange, background } = read
     if (background !== null) {

@@ -91,7 +91,10 @@ export function settleFailure(
 
 /** The request could not even be read: there is little to record, but a person will look for it. */
 export function settleRejected(
-  { transport, ...request }: Pick<Recorded & Turn, 'headers' | 'requestId' | 'route' | 'startedAtMs' | 'transport'>,
+  {
+    transport,
+    ...request
+  }: Pick<Recorded & Turn, 'headers' | 'guest' | 'requestId' | 'route' | 'startedAtMs' | 'transport'>,
   error: AppError,
   deps: SettleDeps,
 ): void {

@@ -21,7 +21,8 @@ export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'gr
   const greeting: SocketDeps['greeting'] = ({ path }, headers) =>
     path.startsWith('/v1/') && !isNativeCodex(headers) ? null : limits()
   void app.register(async (scope) => {
-    await scope.register(websocket, { options: { maxPayload: maxFrameBytes, perMessageDeflate: false } })
+    const options = { maxPayload: maxFrameBytes, perMessageDeflate: false, handleProtocols: chosenProtocol }
+    await scope.register(websocket, { options })
     addRealtimeRoutes(scope, deps)
     for (const surface of surfaces) {
       scope.route({
@@ -39,10 +40,15 @@ export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'gr
           reply.header('upgrade', 'websocket').header('connection', 'close')
           throw new AppError('websocket_unavailable', { message: 'Open a WebSocket here, or POST.' })
         },
-        wsHandler: (socket, request) => serveSocket(socket, request.headers, surface, { ...deps, greeting }),
+        wsHandler: (socket, request) => serveSocket(socket, request, surface, { ...deps, greeting }),
       })
     }
   })
+}
+
+/** What the client offers first; a key that stands among its protocols is not repeated to it. */
+function chosenProtocol(offered: Set<string>): string | false {
+  return [...offered].find((one) => !one.includes('api-key')) ?? false
 }
 
 function isUpgrade({ headers }: FastifyRequest): boolean {

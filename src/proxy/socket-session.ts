@@ -1,10 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
+import type { Guest } from '../domain/api-key.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
 import { isNativeCodex } from '../upstream/headers.ts'
 import { failureOfAppError, unexplained } from './failure.ts'
+import { guestOf } from './guest.ts'
 import { readTurn } from './read-turn.ts'
 import { scanObject } from './scan.ts'
 import { answerTurn, type ServeDeps } from './serve.ts'
@@ -23,6 +26,8 @@ export type SocketSession = {
 export type SocketDeps = ServeDeps & {
   clock: Clock
   socketGate: SocketGate
+  /** Whether whoever has opened a socket may still ask on it. */
+  clientGate: { stays(guest: Guest): Guest }
   sockets: { add(session: SocketSession): () => void }
   /** What goes before the first event of a turn, or null. */
   greeting: (surface: Surface, headers: IncomingHttpHeaders) => string | null
@@ -35,8 +40,15 @@ const idleMs = 30 * 60_000
 const maxFrameBytes = 15 * 1024 * 1024
 const closeCodes = { normal: 1000, goingAway: 1001, unsupported: 1003, policy: 1008, restart: 1012 } as const
 
-export function serveSocket(socket: WebSocket, headers: IncomingHttpHeaders, surface: Surface, deps: SocketDeps): void {
+export function serveSocket(
+  socket: WebSocket,
+  request: Pick<FastifyRequest, 'headers' | 'guest'>,
+  surface: Surface,
+  deps: SocketDeps,
+): void {
   const { clock } = deps
+  const { headers } = request
+  let guest = guestOf(request)
   const waiting: Buffer[] = []
   let link: Link = null
   let running: AbortController | null = null
@@ -73,6 +85,7 @@ export function serveSocket(socket: WebSocket, headers: IncomingHttpHeaders, sur
       running = new AbortController()
       const leave = deps.running.add(running)
       try {
+        if (!mayStay()) break
         await takeTurn(frame, running)
       } catch (error) {
         tell(error)
@@ -83,11 +96,22 @@ export function serveSocket(socket: WebSocket, headers: IncomingHttpHeaders, sur
     running = null
     if (isOpen(socket)) rest()
   }
+  /** A key that has ended meanwhile is told so, and its socket ends before it can ask for anything more. */
+  const mayStay = (): boolean => {
+    try {
+      guest = deps.clientGate.stays(guest)
+      return true
+    } catch (error) {
+      tell(error)
+      closeWith(closeCodes.policy, error instanceof AppError ? error.code : 'not_admitted')
+      return false
+    }
+  }
   const takeTurn = async (bytes: Buffer, ending: AbortController) => {
     const isPrewarm = checkFrame(bytes)
     const requestId = randomId('req_')
     const startedAtMs = clock.now()
-    const arrival = { headers, requestId, startedAtMs, signal: ending.signal, transport: 'ws' as const }
+    const arrival = { headers, guest, requestId, startedAtMs, signal: ending.signal, transport: 'ws' as const }
     const body = async () => ({ bytes, done: () => {} })
     const { turn, exchange } = await readTurn(body, surface, arrival, deps)
     turn.isPrewarm = isPrewarm

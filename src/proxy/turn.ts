@@ -1,11 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Decision } from '../balancer/choose.ts'
+import type { Guest } from '../domain/api-key.ts'
 import type { Ask, Attempt, RequestRecord } from '../domain/request.ts'
 
 /** One request on its way through: what was asked, and what has been tried so far. */
 export type Turn = {
   ask: Ask
   headers: IncomingHttpHeaders
+  guest: Guest
   /** The bytes to send upstream; kept until the answer has begun, for a try on another account. */
   body: Buffer
   /** Nothing will be tried again: let go of the body before a long answer comes. */

@@ -26,6 +26,7 @@ const nativeOriginators = new Set([
 /** Never passed on: what is ours to set, what belongs to this connection only, and where the client sits. */
 const dropped = new Set([
   'authorization',
+  'x-api-key',
   'chatgpt-account-id',
   'content-length',
   'content-encoding',

@@ -16,7 +16,7 @@ import { createServer } from '../../src/server.ts'
 import type { Store, UsageSample } from '../../src/store/store.ts'
 import { aWindow, nowMs } from '../support/accounts.ts'
 import { createManualClock, type ManualClock } from '../support/clock.ts'
-import { letIn, noAudit } from '../support/principal.ts'
+import { letIn, noAudit, openToClients } from '../support/principal.ts'
 import { engines, imported, type TestDatabase } from '../support/stores.ts'
 import { ask } from '../support/visitor.ts'
 
@@ -50,6 +50,7 @@ beforeEach(async () => {
     isOpen: () => true,
     underWay: createTally(),
     checkSession: letIn,
+    clientGate: openToClients,
   })
   const usage: Store['usage'] = {
     ...store.usage,

@@ -127,7 +127,7 @@ describe.runIf(outside !== undefined)('another machine', () => {
   it.each(proxied)('is refused on %s %s and told what to do', async (...route) => {
     const refusal = await refused(route, [`Host: ${outside}:${port}`], outside)
     expect(refusal).toMatchObject({ status: 401, code: 'authentication_required' })
-    expect(refusal.message).toContain('SSH tunnel to 127.0.0.1')
+    expect(refusal.message).toContain('create one in the dashboard under Keys')
   })
 
   it('cannot pass itself off as this one', async () => {

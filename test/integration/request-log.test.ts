@@ -8,7 +8,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { createTally } from '../../src/lib/tally.ts'
 import { createServer } from '../../src/server.ts'
 import type { Store } from '../../src/store/store.ts'
-import { letIn, noAudit } from '../support/principal.ts'
+import { letIn, noAudit, openToClients } from '../support/principal.ts'
 import { turnBody } from '../support/simulator-client.ts'
 import { type Rig, startRig } from '../support/start.ts'
 import { engines, requestRecord, type TestDatabase } from '../support/stores.ts'
@@ -37,6 +37,7 @@ beforeAll(async () => {
     isOpen: () => true,
     underWay: createTally(),
     checkSession: letIn,
+    clientGate: openToClients,
   })
   const flush = async () => {
     flushed++

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createTally } from '../../src/lib/tally.ts'
 import { createServer } from '../../src/server.ts'
-import { letIn } from '../support/principal.ts'
+import { letIn, openToClients } from '../support/principal.ts'
 import { sendRaw } from '../support/raw.ts'
 import { refusalIn } from '../support/refusals.ts'
 import { type Rig, startRig } from '../support/start.ts'
@@ -41,6 +41,7 @@ const server = () =>
     version: '0',
     underWay: createTally(),
     checkSession: letIn,
+    clientGate: openToClients,
     isOpen: () => true,
   })
 

@@ -10,7 +10,7 @@ import { addRoutes } from '../../src/admin/route.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createTally } from '../../src/lib/tally.ts'
 import { createServer } from '../../src/server.ts'
-import { letIn, noAudit } from '../support/principal.ts'
+import { letIn, noAudit, openToClients } from '../support/principal.ts'
 import { listen } from '../support/visitor.ts'
 
 let app: FastifyInstance
@@ -41,6 +41,7 @@ beforeEach(async () => {
     isOpen: () => true,
     underWay: createTally(),
     checkSession: letIn,
+    clientGate: openToClients,
   })
   const checkSession = async () => {}
   addRoutes(

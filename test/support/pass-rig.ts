@@ -16,7 +16,7 @@ import { createServer } from '../../src/server.ts'
 import type { SimulatedAccountOptions } from '../../src/simulator/accounts.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/upstream.ts'
 import type { ManualClock } from './clock.ts'
-import { letIn, system } from './principal.ts'
+import { letIn, openToClients, system } from './principal.ts'
 import type { RequestSeen } from './start.ts'
 
 /** The routes beside the turns in front of a simulated upstream, with every simulated account imported. */
@@ -69,12 +69,13 @@ export async function startPassRig(add: Add, options: PassRigOptions = {}): Prom
     ...{ gate, clock, log, version: '0', underWay, socketPaths: callPaths },
     isOpen: () => true,
     checkSession: letIn,
+    clientGate: openToClients,
   })
   // The connection of a refused upgrade can take no other request.
   await app.register(websocket)
   const running = createRoster<AbortController>()
   const addresses = { upstreamBaseUrl: config.upstreamBaseUrl, realtimeBaseUrl: simulator.url }
-  add(app, { ...parts, live: parts.bus, running, version: '0', ...addresses })
+  add(app, { ...parts, live: parts.bus, running, version: '0', ...addresses, clientGate: openToClients })
   await addAdmin(app, parts, {
     ...{ gate, demo: false, stopping: new AbortController().signal },
     onPasswordRemoved: async () => {},

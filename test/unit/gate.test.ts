@@ -1,8 +1,11 @@
 import ipaddr from 'ipaddr.js'
 import { describe, expect, it } from 'vitest'
+import { createClientGate } from '../../src/client-gate.ts'
 import type { Access } from '../../src/domain/access.ts'
+import { defaultSettings } from '../../src/domain/settings.ts'
 import { AppError } from '../../src/errors.ts'
 import { admit, type GateRules, type Visitor } from '../../src/gate.ts'
+import { createManualClock } from '../support/clock.ts'
 
 const rules = (changes: Partial<GateRules> = {}): GateRules => ({
   trustedProxies: [],
@@ -19,10 +22,21 @@ const trusting = (...ranges: string[]) =>
     }),
   })
 
+/** Where no API key has been made. */
+const withoutKeys = (given: GateRules) =>
+  createClientGate({
+    rules: given,
+    keys: { isEmpty: () => true, find: () => null, get: () => null, used() {} },
+    settings: () => defaultSettings,
+    clock: createManualClock(),
+  })
+
 /** The code of the refusal, or null when the visitor is let in. */
 function refusal(visitor: Partial<Visitor>, given = rules(), access: Access = 'client'): string | null {
   try {
-    admit({ peer: '127.0.0.1', ...visitor, headers: { host: 'localhost:2455', ...visitor.headers } }, access, given)
+    const whole = { peer: '127.0.0.1', ...visitor, headers: { host: 'localhost:2455', ...visitor.headers } }
+    admit(whole, access, given)
+    if (access === 'client') withoutKeys(given).enter(whole)
     return null
   } catch (error) {
     if (error instanceof AppError) return error.code
@@ -167,8 +181,8 @@ describe('a peer', () => {
   )
 
   it('that is refused is told what to do', () => {
-    const enter = () => admit({ peer: '192.0.2.1', headers: { host: 'lb.example' } }, 'client', rules())
-    expect(enter).toThrow(/SSH tunnel to 127\.0\.0\.1/)
+    const enter = () => withoutKeys(rules()).enter({ peer: '192.0.2.1', headers: { host: 'lb.example' } })
+    expect(enter).toThrow(/create one in the dashboard under Keys/)
   })
 })
 

@@ -57,7 +57,7 @@ async function takePlace(
 ) {
   const home = affinity.home(pass.affinityKeys)
   const ask = {
-    ...{ model: pass.model ?? '', keyId: null, inputTokens: 0, tokens: 0, home, tried },
+    ...{ model: pass.model ?? '', keyId: pass.guest.key?.id ?? null, inputTokens: 0, tokens: 0, home, tried },
     seed: `${pass.requestId}:${tried.size}`,
   }
   const askedAtMs = clock.now()

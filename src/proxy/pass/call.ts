@@ -6,6 +6,7 @@ import type { RetryBudget } from '../../accounts/retry-budget.ts'
 import type { Tokens } from '../../accounts/tokens.ts'
 import type { Decision } from '../../balancer/choose.ts'
 import type { AffinityKey } from '../../domain/affinity.ts'
+import type { Guest } from '../../domain/api-key.ts'
 import type { LiveEvent } from '../../domain/live.ts'
 import type { Attempt } from '../../domain/request.ts'
 import type { Settings } from '../../domain/settings.ts'
@@ -33,6 +34,7 @@ export type Pass = {
   requestId: string
   route: string
   headers: IncomingHttpHeaders
+  guest: Guest
   startedAtMs: number
   /** Aborted when the client goes away, or when the server has to stop. */
   signal: AbortSignal

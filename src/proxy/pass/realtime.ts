@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type WebSocket from 'ws'
+import type { Guest } from '../../domain/api-key.ts'
 import { AppError } from '../../errors.ts'
 import type { Pass, PassDeps, Told } from './call.ts'
 import { callAccount } from './call-account.ts'
@@ -14,6 +15,8 @@ import { type PassRules, passOf, servePass } from './serve-pass.ts'
 export type RealtimeDeps = PassDeps & {
   /** Where calls are joined, `https://host` without a path. */
   realtimeBaseUrl: string
+  /** Whether whoever has opened a socket may still speak on it. */
+  clientGate: { stays(guest: Guest): Guest }
 }
 
 const calls: PassRules = { route: '/backend-api/codex/realtime/calls', isNative: true, isSecret: true }
@@ -134,7 +137,16 @@ function queryOf({ url }: FastifyRequest): string {
 function converse(client: WebSocket, { upstream, pass, ending, taken }: Joined, deps: RealtimeDeps): void {
   taken()
   const leave = deps.running.add(ending)
-  relaySockets(client, upstream, { signal: ending.signal, clock: deps.clock }, ({ isGood, reason }) => {
+  const mayGoOn = () => {
+    try {
+      deps.clientGate.stays(pass.guest)
+      return true
+    } catch (error) {
+      if (error instanceof AppError) return false
+      throw error
+    }
+  }
+  relaySockets(client, upstream, { signal: ending.signal, clock: deps.clock, mayGoOn }, ({ isGood, reason }) => {
     leave()
     const status = isGood ? 'success' : reason === 'client_disconnected' ? 'cancelled' : 'error'
     const errorCode = isGood ? null : reason

@@ -10,13 +10,15 @@ const maxOwedBytes = 1024 * 1024
 const askMs = 30_000
 const silenceMs = 120_000
 
-const codes = { goingAway: 1001, noStatus: 1005, broken: 1006, internal: 1011, restart: 1012 }
+const codes = { goingAway: 1001, policy: 1008, noStatus: 1005, broken: 1006, internal: 1011, restart: 1012 }
 
-/** Copies every frame both ways as it comes, until one side is gone. The sockets may be paused. */
+/**
+ * Copies every frame both ways as it comes, until one side is gone, or the client may not go on. The sockets may be paused.
+ */
 export function relaySockets(
   client: WebSocket,
   upstream: WebSocket,
-  { signal, clock }: { signal: AbortSignal; clock: Clock },
+  { signal, clock, mayGoOn }: { signal: AbortSignal; clock: Clock; mayGoOn: () => boolean },
   ended: (ending: SocketEnding) => void,
 ): void {
   let isOver = false
@@ -32,6 +34,13 @@ export function relaySockets(
     upstream.close(codes.goingAway)
     finish({ isGood: false, reason: signal.reason instanceof Error ? signal.reason.message : 'aborted' })
   }
+  /** Looked at with each frame, before it is passed on. */
+  const checkClient = () => {
+    if (isOver || mayGoOn()) return
+    client.close(codes.policy, 'The API key has ended.')
+    upstream.close(codes.goingAway)
+    finish({ isGood: false, reason: 'api_key_ended' })
+  }
   const gone = (side: 'client' | 'upstream') => () => {
     client.terminate()
     upstream.terminate()
@@ -43,6 +52,7 @@ export function relaySockets(
     () => signal.removeEventListener('abort', onAbort),
   ]
   signal.addEventListener('abort', onAbort, { once: true })
+  client.on('message', checkClient)
   passOn(client, upstream, (code) => finish(endingOf(code, 'client_disconnected')))
   passOn(upstream, client, (code) => finish(endingOf(code, 'upstream_broken')))
   if (signal.aborted) onAbort()

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
 import { affinityKeysOf } from '../ask.ts'
 import { sendFailure, refusal as toldRefusal, unexplained } from '../failure.ts'
+import { guestOf } from '../guest.ts'
 import { UpstreamRefusal } from '../refusal.ts'
 import type { Pass, PassDeps, Told } from './call.ts'
 import { recordPass } from './record-pass.ts'
@@ -41,13 +42,21 @@ export async function servePass(
 }
 
 export function passOf(
-  { headers, id: requestId }: Pick<FastifyRequest, 'headers' | 'id'>,
+  { headers, id: requestId, guest }: Pick<FastifyRequest, 'headers' | 'id' | 'guest'>,
   route: string,
   signal: AbortSignal,
   { clock }: Pick<PassDeps, 'clock'>,
 ): Pass {
   return {
-    ...{ requestId, route, headers, signal, startedAtMs: clock.now(), affinityKeys: affinityKeysOf(headers) },
+    ...{
+      requestId,
+      route,
+      headers,
+      guest: guestOf({ guest }),
+      signal,
+      startedAtMs: clock.now(),
+      affinityKeys: affinityKeysOf(headers),
+    },
     ...{ model: null, attempts: [], waitedMs: 0, decision: null },
   }
 }

@@ -8,6 +8,7 @@ import type { Owner } from '../../../src/proxy/owners.ts'
 import type { Fault } from '../../../src/proxy/refusal.ts'
 import type { Turn } from '../../../src/proxy/turn.ts'
 import { aBlock, anAccount, anAilingAccount, anAsk, nowMs, withSettings } from '../../support/accounts.ts'
+import { aGuest } from '../../support/principal.ts'
 import { queueRig } from '../../support/queue-rig.ts'
 
 const turn = (given: Partial<Turn> = {}): Turn => ({
@@ -15,7 +16,14 @@ const turn = (given: Partial<Turn> = {}): Turn => ({
     ...{ requestId: 'req_1', model: 'gpt-5', effort: null, serviceTier: null, stream: true, keyId: null },
     ...{ inputTokens: 10, affinityKeys: [], owned: [], sessionId: null, threadId: null },
   },
-  ...{ headers: {}, body: Buffer.alloc(0), dropBody() {}, route: '/backend-api/codex/responses', startedAtMs: nowMs },
+  ...{
+    headers: {},
+    guest: aGuest,
+    body: Buffer.alloc(0),
+    dropBody() {},
+    route: '/backend-api/codex/responses',
+    startedAtMs: nowMs,
+  },
   ...{
     signal: new AbortController().signal,
     isPrewarm: false,

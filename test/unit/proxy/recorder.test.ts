@@ -4,6 +4,7 @@ import { createRecorder, type Recorded, type Result, recordOf } from '../../../s
 import type { Store } from '../../../src/store/store.ts'
 import { nowMs } from '../../support/accounts.ts'
 import { createManualClock } from '../../support/clock.ts'
+import { anApiKey } from '../../support/keys.ts'
 
 const attempts = [
   { accountId: 'acc_1', verdict: 'relay', scope: null, code: null, status: 200, atMs: nowMs, tookMs: 300 },
@@ -11,6 +12,7 @@ const attempts = [
 const recorded: Recorded = {
   requestId: 'req_1',
   headers: { 'user-agent': 'codex_cli_rs/0.142.2' },
+  guest: { key: anApiKey(), address: '10.0.0.9' },
   route: '/v1/responses',
   startedAtMs: nowMs - 900,
   attempts,
@@ -78,7 +80,7 @@ describe('the record of a request', () => {
       responseId: 'resp_1',
       affinityKey: 'digest',
       waitedMs: null,
-      ...{ clientAddress: null, sourceId: null, egressId: null },
+      ...{ clientAddress: '10.0.0.9', sourceId: null, egressId: null },
       attempts,
       decision: null,
     })

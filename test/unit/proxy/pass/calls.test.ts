@@ -4,9 +4,10 @@ import type { Pass } from '../../../../src/proxy/pass/call.ts'
 import { minimalHeaders, passedHeaders, toldHeaders } from '../../../../src/proxy/pass/call-headers.ts'
 import { callIdIn, isCallPath } from '../../../../src/proxy/pass/realtime.ts'
 import { answerAs, checkTranscription } from '../../../../src/proxy/pass/transcription.ts'
+import { aGuest } from '../../../support/principal.ts'
 
 const pass = (headers: Pass['headers']): Pass => ({
-  ...{ requestId: 'req_1', route: '/x', headers, startedAtMs: 0, signal: new AbortController().signal },
+  ...{ requestId: 'req_1', route: '/x', headers, guest: aGuest, startedAtMs: 0, signal: new AbortController().signal },
   ...{ model: null, affinityKeys: [], attempts: [], waitedMs: 0, decision: null },
 })
 const identity = { bearer: 'token', chatgptAccountId: 'account' }
