@@ -5,6 +5,7 @@ import { affinityRoutes } from './admin/affinities.ts'
 import { apiKeyRoutes } from './admin/api-keys.ts'
 import { auditRoutes, entryOf, refusedOf } from './admin/audit.ts'
 import { callerOf, isSecure, siteOf, strangerOf } from './admin/caller.ts'
+import { doctorRoutes } from './admin/doctor.ts'
 import { eventRoutes } from './admin/events.ts'
 import { forecastRoutes } from './admin/forecast.ts'
 import { uploadRules } from './admin/import-files.ts'
@@ -23,11 +24,13 @@ import { statisticsRoutes } from './admin/statistics.ts'
 import { trendRoutes } from './admin/trend-routes.ts'
 import { whatIfRoutes } from './admin/what-if.ts'
 import type { Parts } from './app-parts.ts'
+import type { Config } from './config.ts'
 import type { Principal } from './domain/access.ts'
 import type { GateRules } from './gate.ts'
 import { version } from './version.ts'
 
 export type AdminOptions = {
+  config: Config
   gate: GateRules
   demo: boolean
   stopping: AbortSignal
@@ -41,7 +44,7 @@ export type AdminOptions = {
 export async function addAdmin(
   app: FastifyInstance,
   parts: Parts,
-  { gate, demo, stopping, onPasswordRemoved, checkSession }: AdminOptions,
+  { config, gate, demo, stopping, onPasswordRemoved, checkSession }: AdminOptions,
 ): Promise<void> {
   const { store, pool, admission, tokens, affinity, usagePoll, catalogue, recorder, signIn, bus, clock } = parts
   const flush = () => recorder.flush()
@@ -91,6 +94,7 @@ export async function addAdmin(
     ...settingsRoutes({ pool, settings: parts.settingsKeeper }),
     ...apiKeyRoutes({ keys: parts.keys, store, pool, clock, flush }),
     ...auditRoutes({ store }),
+    ...doctorRoutes({ store, pool, clock, config }),
     ...whatIfRoutes({ store, settings: parts.settings, clock, flush }),
     ...eventRoutes({
       ...{ feed, clock, version, demo, stopping, checkSession },

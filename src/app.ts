@@ -90,6 +90,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...{ sockets, socketGate: createSocketGate(clock, parts.settings) },
   })
   await addAdmin(app, parts, {
+    ...{ config, gate, demo: options.demo ?? false, stopping: watchersStop.signal },
     ...{ gate, demo: options.demo ?? false, stopping: watchersStop.signal, checkSession: checkPrincipal },
     onPasswordRemoved: () => offerBootstrap(config, parts, log),
   })

@@ -3,7 +3,7 @@ import { closest } from 'fastest-levenshtein'
 import { ConfigError } from '../config.ts'
 import { version } from '../version.ts'
 import type { Command, ExitCode, Surroundings } from './command.ts'
-import { commands, plannedCommands } from './commands.ts'
+import { commands } from './commands.ts'
 
 const options = {
   help: { type: 'boolean', short: 'h' },
@@ -90,7 +90,6 @@ function faultOf(
 }
 
 function unknownCommand(name: string): string {
-  if (plannedCommands.includes(name)) return `"${name}" is not offered by this version`
   return `unknown command ${shown(name)}; the nearest is "${nearest(
     name,
     commands.map((command) => command.name),

@@ -50,6 +50,16 @@ takes days or hours (7d, 36h; 30 days at most), --strategy may be repeated and i
     run: async (call) => (await import('./demo.ts')).demo(call),
   },
   {
+    name: 'doctor',
+    summary: 'Look for what is wrong, each with cause and fix',
+    operands: '',
+    options: { url: 'URL', key: 'KEY', json: '' },
+    help: `Looks at the clock, the data directory, the database and its key, the upstream, the ports, the clients of this
+machine, and, when a server runs, at the way to it: whether headers and streams arrive as they were sent. With --url
+(and --key) it looks at the way to a server elsewhere. Changes nothing. Ends with 1 when something has failed.`,
+    run: async (call, options) => (await import('./doctor.ts')).doctor(call, options),
+  },
+  {
     name: 'backup',
     summary: 'Copy the database to a file, while the server runs',
     operands: 'FILE',
@@ -86,6 +96,3 @@ it may be run again. Stop that system for good: two servers that renew the same 
     run: async (call) => (await import('./reset-password.ts')).resetPassword(call),
   },
 ]
-
-/** Names that are reserved for commands to come. */
-export const plannedCommands = ['doctor']

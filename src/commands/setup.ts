@@ -4,13 +4,10 @@ import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { readConfig } from '../config.ts'
 import type { Call, ExitCode, Options } from './command.ts'
-import { claude } from './setup/claude.ts'
+import { addressOf, urlOf } from './setup/address.ts'
 import { type ClientFile, type Target, UnreadableFile } from './setup/client-file.ts'
-import { codex } from './setup/codex.ts'
+import { clients } from './setup/clients.ts'
 import { changeFile, type EditedFile, openFile, restoreFile } from './setup/edited-file.ts'
-import { openCode } from './setup/opencode.ts'
-
-const clients: Record<string, ClientFile> = { codex, opencode: openCode, claude }
 
 type Plan = { file: EditedFile; next: string | null; done: string }
 
@@ -80,6 +77,9 @@ function undoing(client: ClientFile, file: EditedFile, call: Call): Plan | null 
 async function targetOf(client: ClientFile, call: Call, options: Options, ask: typeof askServer): Promise<Target> {
   const { config } = readConfig(call.env, call.cwd, call.isTerminal)
   const url = urlOf(options.get('url')?.at(-1) ?? addressOf(config.host, config.port))
+  if (url === null) {
+    throw new Refused('option "--url" takes the address of the server, such as http://127.0.0.1:2455', 2)
+  }
   const key = options.get('key')?.at(-1) ?? null
   if (key !== null && !/^sk-clb-[\w-]{20,}$/.test(key)) {
     throw new Refused('option "--key" takes a key of this server: sk-clb-… as it was shown when it was made', 2)
@@ -101,22 +101,6 @@ async function targetOf(client: ClientFile, call: Call, options: Options, ask: t
     call.complain(`codex-lb: the pool has no model "${model}" now; it has ${models.map(({ id }) => id).join(', ')}`)
   }
   return { url, key, keyFromEnvironment, model, models }
-}
-
-/** The address that a client of this machine finds the server at. */
-function addressOf(host: string, port: number): string {
-  const isAny = host === '0.0.0.0' || host === '::'
-  const name = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
-  return `http://${name}:${port === 0 ? 2455 : port}`
-}
-
-/** @throws Refused */
-function urlOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '') {
-    throw new Refused('option "--url" takes the address of the server, such as http://127.0.0.1:2455', 2)
-  }
-  return url.origin + url.pathname.replace(/\/+$/, '')
 }
 
 type ServerAnswer =

@@ -61,7 +61,7 @@ describe('the program', () => {
     [['serve', 'now'], /"serve" takes nothing after it, but got "now"/],
     [['import'], /"import" needs FILE/],
     [['import', '--force', 'a.json'], /unknown option "--force"/],
-    [['doctor'], /"doctor" is not offered by this version/],
+    [['doctor', 'now'], /"doctor" takes nothing after it/],
     [['x'.repeat(50_000)], /unknown command "xxx/],
   ])('refuses %j as bad usage', async (args, reason) => {
     const { code, stdout, stderr } = await run(args)

@@ -137,6 +137,7 @@ describe('codex-lb migrate-from-codex-lb', { timeout: 60_000 }, () => {
     })
     expect(JSON.stringify(key)).toContain('5000000')
     expect((await turn({ authorization: `Bearer ${secret}` })).status).toBe(200)
+    expect((await turn({ authorization: `Bearer ${secret.replace('x', 'y')}` })).status).toBe(401)
   })
 
   it('may be run again: nothing is there twice', async () => {

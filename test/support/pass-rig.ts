@@ -77,7 +77,7 @@ export async function startPassRig(add: Add, options: PassRigOptions = {}): Prom
   const addresses = { upstreamBaseUrl: config.upstreamBaseUrl, realtimeBaseUrl: simulator.url }
   add(app, { ...parts, live: parts.bus, running, version: '0', ...addresses, clientGate: openToClients })
   await addAdmin(app, parts, {
-    ...{ gate, demo: false, stopping: new AbortController().signal },
+    ...{ config, gate, demo: false, stopping: new AbortController().signal },
     onPasswordRemoved: async () => {},
     checkSession: letIn,
   })

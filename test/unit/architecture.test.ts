@@ -19,9 +19,11 @@ const mayImport: Record<string, readonly string[]> = {
   accounts: ['domain', 'balancer', 'store', 'upstream', 'lib', 'errors.ts'],
   stored: ['domain', 'lib', 'store', 'errors.ts'],
   proxy: ['domain', 'balancer', 'accounts', 'upstream', 'store', 'stored', 'translate', 'lib', 'errors.ts'],
+  care: ['domain', 'store', 'lib', 'errors.ts'],
   contract: ['domain'],
   admin: [
     'contract',
+    'care',
     'domain',
     'balancer',
     'accounts',
@@ -53,7 +55,7 @@ const mayImport: Record<string, readonly string[]> = {
     'auth',
     'jobs',
   ],
-  commands: ['root', 'app', 'lib', 'errors.ts', 'domain', 'balancer', 'store', 'auth', 'accounts', 'simulator'],
+  commands: ['root', 'app', 'care', 'lib', 'errors.ts', 'domain', 'balancer', 'store', 'auth', 'accounts', 'simulator'],
   'main.ts': ['root', 'commands'],
 }
 

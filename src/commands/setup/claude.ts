@@ -18,6 +18,10 @@ export const claude: ClientFile = {
     return target.model === null ? known : withValue(known, model, target.model)
   },
   remove: (text, before) => restored(text, before, [address, token, model]),
+  address(text) {
+    const url = valueAt(readJson(text), address)
+    return typeof url === 'string' ? { url, isChosen: true } : null
+  },
   warnings(text) {
     const fields = readJson(text)
     if (fields.apiKeyHelper === undefined && valueAt(fields, ['env', 'ANTHROPIC_API_KEY']) === undefined) return []

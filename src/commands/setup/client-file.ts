@@ -23,6 +23,8 @@ export type ClientFile = {
   add(text: string, target: Target): string
   /** The text with our lines taken out, and what they had replaced (as `before` has it) put back. @throws UnreadableFile */
   remove(text: string, before: string): string
+  /** Where our lines in it lead to, and whether the client heeds them; null without any. @throws UnreadableFile */
+  address(text: string): { url: string; isChosen: boolean } | null
   /** Sentences for a person about what in the file may keep our lines from having an effect. */
   warnings(text: string): string[]
   /** What to do next. */

@@ -35,6 +35,11 @@ export const codex: ClientFile = {
     if (choice !== undefined && choice !== providerId) next.model_provider = choice
     return checked(patch(text, next), next)
   },
+  address(text) {
+    const { model_provider, model_providers } = read(text)
+    const { base_url } = tableOf(tableOf(model_providers)[providerId])
+    return typeof base_url === 'string' ? { url: base_url, isChosen: model_provider === providerId } : null
+  },
   warnings(text) {
     const { profile, profiles } = read(text)
     const own = typeof profile === 'string' ? tableOf(tableOf(profiles)[profile]).model_provider : undefined

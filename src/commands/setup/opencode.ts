@@ -27,6 +27,10 @@ export const openCode: ClientFile = {
     const isOurs = String(readJson(text).model ?? '').startsWith('codex-lb/')
     return restored(text, before, [['provider', 'codex-lb'], ...(isOurs ? [['model']] : [])])
   },
+  address(text) {
+    const url = valueAt(readJson(text), ['provider', 'codex-lb', 'options', 'baseURL'])
+    return typeof url === 'string' ? { url, isChosen: true } : null
+  },
   warnings: () => [],
   next: 'Run "opencode"; the models stand under the provider codex-lb.',
 }
