@@ -27,7 +27,7 @@ export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps)
       {
         method: 'GET',
         path: '/api/affinities',
-        access: 'viewer',
+        access: 'admin',
         summary: 'Which account serves which thread, the latest used first',
         query: AffinityQuery,
         answer: AffinityList,

@@ -44,7 +44,9 @@ export function eventRoutes({ feed, clock, version, demo, stopping, checkSession
       if (response.writableLength > maxUnreadBytes) response.destroy()
       else response.write(text)
     }
-    const sendAll = (events: readonly Sent[]) => send(events.map(({ text }) => text).join(''))
+    const isViewer = request.principal?.role === 'viewer'
+    const textOf = (sent: Sent) => (isViewer ? sent.textForViewers() : sent.text)
+    const sendAll = (events: readonly Sent[]) => send(events.map(textOf).join(''))
     const newestEventId = feed.newestId()
     const missed = lastEventId === null ? [] : feed.since(lastEventId)
     // Its id makes a reader that is cut off before anything happens ask for what it missed.

@@ -1,13 +1,14 @@
 import type { Pool } from '../accounts/pool.ts'
-import type { LiveData, LiveEventName, LiveRequest } from '../contract/live.ts'
+import { type LiveData, type LiveEventName, LiveEvents, type LiveRequest } from '../contract/live.ts'
 import type { LiveEvent } from '../domain/live.ts'
 import type { Bus } from '../lib/bus.ts'
 import type { Clock } from '../lib/clock.ts'
 import { accountView, iso } from './account-views.ts'
 import { requestView } from './requests.ts'
+import { viewerView } from './viewer-view.ts'
 
 /** One event as it is sent; `id` grows by one, and never repeats one of an earlier start of the server. */
-export type Sent = { id: number; text: string }
+export type Sent = { id: number; text: string /** What viewers get of it. */; textForViewers: () => string }
 
 /** Gathers what happens, and keeps the last of it for those who were away for a moment. */
 export type LiveFeed = {
@@ -54,7 +55,14 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
 
   const event = <N extends LiveEventName>(name: N, data: LiveData<N>): Sent => {
     newest++
-    return { id: newest, text: eventText(name, data, newest) }
+    const id = newest
+    // Made once for all viewers, and only when there is one.
+    let seen: string | null = null
+    const textForViewers = () => {
+      seen ??= eventText(name, forViewers(name, data), id)
+      return seen
+    }
+    return { id, text: eventText(name, data, id), textForViewers }
   }
   const publish = (events: Sent[]) => {
     if (events.length === 0) return
@@ -148,6 +156,14 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
 
 export function eventText<N extends LiveEventName>(name: N, data: LiveData<N>, id?: number): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
+const viewerViews = Object.fromEntries(Object.entries(LiveEvents).map(([name, schema]) => [name, viewerView(schema)]))
+
+/** What viewers get of an event's data. */
+function forViewers<N extends LiveEventName>(name: N, data: LiveData<N>): LiveData<N> {
+  // Every name of an event has its schema, and what is left has the fields that it names.
+  return viewerViews[name]?.(data) as LiveData<N>
 }
 
 type RequestEvent = Extract<LiveEvent, { kind: 'request' | 'request_ended' }>

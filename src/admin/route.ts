@@ -5,6 +5,7 @@ import type { AuditEntry } from '../domain/audit.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import { inCamelCase } from '../lib/either-case.ts'
 import { faultSentence, fieldFaults } from '../lib/field-faults.ts'
+import { adminFieldsOf, undecidedIn, viewerView } from './viewer-view.ts'
 
 type Schema = z.ZodType
 type Parsed<S> = S extends Schema ? z.output<S> : unknown
@@ -85,10 +86,18 @@ const wrongProofs: ReadonlySet<ErrorCode> = new Set([
 export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[], deps: RouteDeps): void {
   const { audit, refused = () => {} } = deps
   for (const one of routes) {
-    const { method, path, access, params, query, body, bodyBytes, deadlineMs, bodyType, answerType, handle } = one
+    const { method, path, access, params, query, body, answer, bodyBytes, deadlineMs, bodyType, answerType, handle } =
+      one
     if (one.audit === undefined && (access === 'admin' || access === 'door') && method !== 'GET') {
       throw new Error(`The route ${method} ${path} does not say what the audit log calls it.`)
     }
+    const undecided = access === 'viewer' ? undecidedIn(answer) : []
+    if (undecided.length > 0) {
+      const fix = 'mark each with open() or adminOnly() of contract/visibility.ts, or give the route the access "admin"'
+      throw new Error(`The route ${method} ${path} does not say whether viewers see ${undecided.join(', ')}: ${fix}.`)
+    }
+    const forViewers = access === 'viewer' ? viewerView(answer) : null
+    const adminFields = adminFieldsOf(query)
     app.route({
       method,
       url: path,
@@ -111,14 +120,17 @@ export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[], dep
           body: body === undefined || bodyType ? undefined : parse(body, bodyOf(request)),
         }
         const more = (facts_: AuditFacts) => void Object.assign(facts, facts_)
-        const answer = await handle({ ...given, request, reply, audit: more }).catch((error) => {
+        const isViewer = request.principal?.role === 'viewer'
+        if (isViewer) refuseFields(given.query, adminFields)
+        const answered = await handle({ ...given, request, reply, audit: more }).catch((error) => {
           if (one.audit && error instanceof AppError && wrongProofs.has(error.code))
             refused(call(one.audit), error.code)
           throw error
         })
         if (one.audit && facts.nothing !== true) await audit(call(one.audit))
         if (one.status !== undefined) reply.code(one.status)
-        return one.status === 204 ? reply.send() : answer
+        if (one.status === 204) return reply.send()
+        return isViewer && forViewers ? forViewers(answered) : answered
       },
     })
   }
@@ -128,6 +140,13 @@ export function addRoutes(app: FastifyInstance, routes: readonly AnyRoute[], dep
 function targetOf(action: string, params: unknown): AuditEntry['target'] {
   const { id } = params as { id?: string }
   return id === undefined ? null : { kind: action.split('.')[0] ?? action, id }
+}
+
+/** What a viewer is not shown, it cannot find out by asking for it either. @throws AppError */
+function refuseFields(query: unknown, names: readonly string[]): void {
+  const asked = names.find((name) => (query as Record<string, unknown> | undefined)?.[name] !== undefined)
+  if (asked === undefined) return
+  throw new AppError('admin_required', { message: `Only an admin may ask by "${asked}".`, param: asked })
 }
 
 /** An upload has no body to check: where one is expected, it is a mistake. @throws AppError */

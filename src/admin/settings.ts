@@ -32,7 +32,7 @@ export function settingsRoutes(deps: SettingsDeps): AnyRoute[] {
   const { settings } = deps
   return [
     route(
-      { method: 'GET', path: '/api/settings', access: 'viewer', summary: 'All settings', answer: SettingsView },
+      { method: 'GET', path: '/api/settings', access: 'admin', summary: 'All settings', answer: SettingsView },
       async () => settings.now(),
     ),
     route(
@@ -51,7 +51,7 @@ export function settingsRoutes(deps: SettingsDeps): AnyRoute[] {
       {
         method: 'GET',
         path: '/api/settings/groups',
-        access: 'viewer',
+        access: 'admin',
         summary: 'All settings by group, with the version of each group and the default of each setting',
         answer: SettingsGroupList,
       },
@@ -64,7 +64,7 @@ export function settingsRoutes(deps: SettingsDeps): AnyRoute[] {
       {
         method: 'GET',
         path: '/api/settings/groups/:group',
-        access: 'viewer',
+        access: 'admin',
         summary: 'The settings of one group',
         params: ofGroup,
         answer: SettingsGroupView,

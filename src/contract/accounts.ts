@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { routingPolicies, statuses } from '../domain/account.ts'
 import { readingSources, windowKinds } from '../domain/quota.ts'
 import { tag } from '../domain/settings.ts'
-import { moment, percent } from './common.ts'
+import { id, moment, percent, word } from './common.ts'
+import { adminOnly, open, pseudonym } from './visibility.ts'
 
 /** One usage window, with where its figure comes from and when it was read. */
 export const WindowView = z.object({
@@ -23,8 +24,8 @@ const BlockView = z.object({
   by: z.enum(['burst', 'window', 'plan', 'errors']),
   window: z.enum(windowKinds).nullable(),
   /** The meter that is used up: then only the models that it governs rest. */
-  meter: z.string().nullable(),
-  code: z.string(),
+  meter: word.nullable(),
+  code: word,
   since: moment,
   until: moment,
   endIsKnown: z.boolean(),
@@ -34,16 +35,16 @@ const BlockView = z.object({
 
 /** A limit beside the windows that governs certain models only. */
 const MeterView = z.object({
-  key: z.string(),
-  name: z.string(),
-  feature: z.string().nullable(),
+  key: word,
+  name: word,
+  feature: word.nullable(),
   windows: z.array(WindowView),
 })
 
 /** What the status was derived from: a person's doing, the sign-in, a refusal of the upstream, failures, or nothing at all. */
 const StatusBasis = z.object({
   kind: z.enum(['operator', 'sign_in', 'refusal', 'failures', 'nothing']),
-  code: z.string().nullable(),
+  code: word.nullable(),
   since: moment.nullable(),
   until: moment.nullable(),
   /** False: the end is assumed, since the upstream named none. Null: there is no end. */
@@ -54,23 +55,23 @@ const routing = {
   policy: z.enum(routingPolicies),
   /** Higher goes first among accounts that have room. */
   priority: z.int().min(-100).max(100),
-  tags: z.array(tag).max(20),
+  tags: z.array(open(tag)).max(20),
 }
 
 export const AccountView = z.object({
-  accountId: z.string(),
-  chatgptAccountId: z.string(),
-  email: z.string().nullable(),
-  displayName: z.string(),
-  planType: z.string(),
-  workspaceId: z.string().nullable(),
-  workspaceLabel: z.string().nullable(),
+  accountId: id,
+  chatgptAccountId: adminOnly(z.string()),
+  email: adminOnly(z.string()).nullable(),
+  displayName: pseudonym(z.string()),
+  planType: word,
+  workspaceId: adminOnly(z.string()).nullable(),
+  workspaceLabel: adminOnly(z.string()).nullable(),
   status: z.enum(statuses),
   /** The code behind `reauth_required` or `deactivated`. */
-  statusReason: z.string().nullable(),
+  statusReason: word.nullable(),
   statusBasis: StatusBasis,
   /** What happened to the sign-in, and what mends it; null while it is in order. */
-  advice: z.object({ cause: z.string(), fix: z.string() }).nullable(),
+  advice: z.object({ cause: word, fix: word }).nullable(),
   /** The block that ends last, or null. */
   blocked: BlockView.nullable(),
   /** All blocks in force, those of single meters included. */
@@ -79,7 +80,7 @@ export const AccountView = z.object({
   windows: z.array(WindowView),
   meters: z.array(MeterView),
   /** The upstream's word for the limit that is reached. */
-  limitReached: z.string().nullable(),
+  limitReached: word.nullable(),
   /** The same figures by the old names: short, weekly and monthly window. */
   usage: z.object({
     primaryRemainingPercent: percent.nullable(),
@@ -135,7 +136,7 @@ const TrendPoint = z.object({ t: moment, v: percent })
 
 /** Remaining percent; a series begins with its first sample and carries the last value over gaps. */
 export const AccountTrends = z.object({
-  accountId: z.string(),
+  accountId: id,
   primary: z.array(TrendPoint),
   secondary: z.array(TrendPoint),
   monthly: z.array(TrendPoint),

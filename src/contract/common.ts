@@ -1,8 +1,14 @@
 import { z } from 'zod'
+import { open } from './visibility.ts'
 
 /** A moment: ISO 8601, UTC, with milliseconds. */
 export const moment = z.iso.datetime()
 export const percent = z.number().min(0).max(100)
+
+/** An id of ours: it says nothing of whom it stands for. */
+export const id = open(z.string())
+/** A word or a sentence of ours, or of the upstream's about models, plans and limits. Nothing personal is in it. */
+export const word = open(z.string())
 
 /** A query parameter that may be given once or repeated. */
 export function oneOrMore<T extends z.ZodType>(item: T) {

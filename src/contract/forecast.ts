@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { windowKinds } from '../domain/quota.ts'
-import { moment, percent } from './common.ts'
+import { id, moment, percent } from './common.ts'
 
 /** The middle, and the ends of the range in which four of five futures lie. */
 const PercentRange = z.object({ p10: percent, p50: percent, p90: percent })
@@ -69,7 +69,7 @@ const AccuracyView = z.object({
 export const Forecast = z.object({
   generatedAt: moment,
   pool: PoolForecastView,
-  accounts: z.array(z.object({ accountId: z.string(), serves: z.boolean(), windows: z.array(WindowForecastView) })),
+  accounts: z.array(z.object({ accountId: id, serves: z.boolean(), windows: z.array(WindowForecastView) })),
   /** Null: too few checks yet. */
   accuracy: z.object({ short: AccuracyView.nullable(), long: AccuracyView.nullable() }),
 })

@@ -1,26 +1,27 @@
 import { z } from 'zod'
 import { AccountView } from './accounts.ts'
-import { moment } from './common.ts'
+import { id, moment, word } from './common.ts'
 import { Overview } from './overview.ts'
 import { RequestView } from './requests.ts'
+import { digested } from './visibility.ts'
 
 /** One request on its way; `ended` carries the line of the log. */
 export const LiveRequest = z.object({
-  requestId: z.string(),
+  requestId: digested(z.string()),
   phase: z.enum(['admitted', 'chosen', 'streaming', 'ended']),
   at: moment,
-  route: z.string(),
-  model: z.string().nullable(),
-  accountId: z.string().nullable(),
+  route: word,
+  model: word.nullable(),
+  accountId: id.nullable(),
   record: RequestView.nullable(),
 })
 export type LiveRequest = z.infer<typeof LiveRequest>
 
 /** The events of `GET /api/events`, by name: what their data holds. */
 export const LiveEvents = {
-  hello: z.object({ version: z.string(), serverTime: moment, newestEventId: z.int(), demo: z.boolean() }),
+  hello: z.object({ version: word, serverTime: moment, newestEventId: z.int(), demo: z.boolean() }),
   account: AccountView,
-  account_removed: z.object({ accountId: z.string() }),
+  account_removed: z.object({ accountId: id }),
   request: LiveRequest,
   totals: Overview.pick({
     accountCounts: true,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { windowKinds } from '../domain/quota.ts'
-import { moment, percent } from './common.ts'
+import { moment, percent, word } from './common.ts'
 
 export const timeframes = {
   '1d': { hours: 24, bucketMinutes: 60 },
@@ -64,13 +64,13 @@ export type Overview = z.infer<typeof Overview>
 export const ModelList = z.object({
   models: z.array(
     z.object({
-      id: z.string(),
-      name: z.string(),
-      supportedReasoningEfforts: z.array(z.string()),
-      defaultReasoningEffort: z.string().nullable(),
+      id: word,
+      name: word,
+      supportedReasoningEfforts: z.array(word),
+      defaultReasoningEffort: word.nullable(),
       contextWindow: z.int().nullable(),
       /** The plans whose accounts are known to have it, the highest first. */
-      plans: z.array(z.string()),
+      plans: z.array(word),
       /** How many accounts are known to have it. */
       accounts: z.int(),
     }),

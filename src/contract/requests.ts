@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { errorScopes } from '../domain/request.ts'
-import { moment, oneOrMore } from './common.ts'
+import { id, moment, oneOrMore, word } from './common.ts'
+import { adminOnly, digested } from './visibility.ts'
 
 const requestStatuses = ['success', 'error', 'cancelled'] as const
 
@@ -14,15 +15,15 @@ export const RequestLogQuery = z.object({
   since: z.iso.datetime({ offset: true }).optional(),
   until: z.iso.datetime({ offset: true }).optional(),
   /** Part of a request id, thread, model, client or error. */
-  search: z.string().trim().max(200).optional(),
+  search: adminOnly(z.string().trim().max(200)).optional(),
 })
 
 const Attempt = z.object({
-  accountId: z.string(),
-  verdict: z.string(),
+  accountId: id,
+  verdict: word,
   /** What the error concerns; null for the answer that was relayed, and for requests logged by earlier releases. */
   scope: z.enum(errorScopes).nullable(),
-  code: z.string().nullable(),
+  code: word.nullable(),
   status: z.int().nullable(),
   at: moment,
   /** How long the try took until it had shown what it is; null for requests logged by earlier releases. */
@@ -31,55 +32,57 @@ const Attempt = z.object({
 
 /** One request as the log shows it. */
 export const RequestView = z.object({
-  id: z.string(),
-  requestId: z.string(),
+  id,
+  /** What the client calls it, where it says. */
+  requestId: digested(z.string()),
   at: moment,
-  route: z.string(),
-  model: z.string().nullable(),
-  effort: z.string().nullable(),
-  serviceTier: z.string().nullable(),
-  accountId: z.string().nullable(),
-  keyId: z.string().nullable(),
+  route: word,
+  model: word.nullable(),
+  effort: word.nullable(),
+  serviceTier: word.nullable(),
+  accountId: id.nullable(),
+  keyId: adminOnly(z.string()).nullable(),
   status: z.enum(requestStatuses),
   httpStatus: z.int(),
-  errorCode: z.string().nullable(),
-  errorMessage: z.string().nullable(),
+  errorCode: word.nullable(),
+  errorMessage: adminOnly(z.string()).nullable(),
   usage: z.object({ input: z.int(), cached: z.int(), output: z.int(), reasoning: z.int() }).nullable(),
   /** Estimate at API list prices; null when the model has no known price. */
   costUsd: z.number().nullable(),
   firstTokenMs: z.number().nullable(),
   totalMs: z.number(),
   transport: z.enum(['sse', 'json', 'ws']),
-  client: z.string().nullable(),
-  sessionId: z.string().nullable(),
-  threadId: z.string().nullable(),
-  responseId: z.string().nullable(),
+  client: adminOnly(z.string()).nullable(),
+  sessionId: adminOnly(z.string()).nullable(),
+  threadId: adminOnly(z.string()).nullable(),
+  responseId: adminOnly(z.string()).nullable(),
   /** Digest of the thread's affinity key, as `/api/affinities` has it. */
-  affinityKey: z.string().nullable(),
+  affinityKey: adminOnly(z.string()).nullable(),
   /** How long the request waited for a place on an account; null: it did not. */
   waitedMs: z.int().nullable(),
   /** Where the client called from; null for requests logged by earlier releases. */
-  clientAddress: z.string().nullable(),
+  clientAddress: adminOnly(z.string()).nullable(),
   /** The model source that answered in place of an account. */
-  sourceId: z.string().nullable(),
+  sourceId: id.nullable(),
   /** The egress proxy that the answer came through; null: the direct way. */
-  egressId: z.string().nullable(),
+  egressId: id.nullable(),
   attempts: z.array(Attempt),
   /** The routing decision as it was made: who was ranked, who was excluded and why. */
-  decision: z.unknown(),
+  decision: adminOnly(z.unknown()),
 })
 export type RequestView = z.infer<typeof RequestView>
 
-export const RequestLog = z.object({ items: z.array(RequestView), nextCursor: z.string().nullable() })
+export const RequestLog = z.object({ items: z.array(RequestView), nextCursor: id.nullable() })
 export type RequestLog = z.infer<typeof RequestLog>
 /** Why this account: the decision of the last try, all tries, and where the time went. */
 export const RequestDecision = z.object({
-  id: z.string(),
-  requestId: z.string(),
+  id,
+  /** What the client calls it, where it says. */
+  requestId: digested(z.string()),
   at: moment,
-  accountId: z.string().nullable(),
+  accountId: id.nullable(),
   /** Who was ranked with which parts, who was excluded and why, and what a move cost. Null: the request met no decision. */
-  decision: z.unknown(),
+  decision: adminOnly(z.unknown()),
   attempts: z.array(Attempt),
   waitedMs: z.int().nullable(),
   firstTokenMs: z.number().nullable(),

@@ -1,15 +1,16 @@
 import { z } from 'zod'
 import { redemptionOutcomes } from '../domain/redemption.ts'
-import { moment } from './common.ts'
+import { id, moment, word } from './common.ts'
+import { adminOnly } from './visibility.ts'
 
 /** A grant with which the running windows of its account can be started anew, once. */
 const ResetCreditView = z.object({
-  id: z.string(),
-  type: z.string().nullable(),
+  id,
+  type: word.nullable(),
   /** The upstream's word; `available` can be used. */
-  status: z.string(),
-  title: z.string().nullable(),
-  description: z.string().nullable(),
+  status: word,
+  title: word.nullable(),
+  description: word.nullable(),
   grantedAt: moment.nullable(),
   expiresAt: moment.nullable(),
   redeemedAt: moment.nullable(),
@@ -20,13 +21,13 @@ const ResetCreditView = z.object({
  * tried again on its account. `failed`: the upstream refused it. The other outcomes are the upstream's own.
  */
 export const RedemptionView = z.object({
-  idempotencyKey: z.string(),
-  accountId: z.string(),
-  creditId: z.string().nullable(),
+  idempotencyKey: id,
+  accountId: id,
+  creditId: id.nullable(),
   /** Who asked for it: a person here, a client, or the rule in the settings. */
   by: z.enum(['operator', 'client', 'rule']),
   outcome: z.enum(redemptionOutcomes),
-  error: z.string().nullable(),
+  error: adminOnly(z.string()).nullable(),
   windowsReset: z.int().nullable(),
   startedAt: moment,
   settledAt: moment.nullable(),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { moment } from './common.ts'
+import { id, moment } from './common.ts'
 
 /** Tokens of one day, by the upstream's count. `day` as YYYY-MM-DD. */
 const Day = z.object({ day: z.iso.date(), tokens: z.int() })
@@ -19,7 +19,7 @@ const Figures = {
 
 /** What the upstream counts of an account over its life. */
 export const AccountStatisticsView = z.object({
-  accountId: z.string(),
+  accountId: id,
   ...Figures,
   /** When it was asked last with success; null: never, and then nothing is known. */
   readAt: moment.nullable(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Settings, strategyNames } from '../domain/settings.ts'
-import { moment, percent } from './common.ts'
+import { moment, percent, word } from './common.ts'
 import { SettingsChange } from './settings.ts'
 
 const strategy = z.enum(strategyNames)
@@ -34,7 +34,7 @@ export const WhatIfView = z.object({
   /** Turns that were replayed. */
   arrivals: count,
   /** What the answer takes for granted, in sentences. */
-  assumptions: z.array(z.string()),
+  assumptions: z.array(word),
   /** The present settings first. */
   results: z.array(
     z.object({

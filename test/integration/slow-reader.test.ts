@@ -29,7 +29,7 @@ const feed: LiveFeed = {
   stop: () => {},
 }
 const say = (text: string) => {
-  for (const reader of readers) reader([{ id: 1, text }])
+  for (const reader of readers) reader([{ id: 1, text, textForViewers: () => text }])
 }
 
 beforeEach(async () => {
