@@ -8,3 +8,4 @@ export const { responses, responseContents, responseEvents, responseItems } = ta
 export const { audit } = tables.postgres
 export const { apiKeys, apiKeyDays } = tables.postgres
 export const { limitCounts, reservations, reservationHolders } = tables.postgres
+export const { requestKinds, requestSumsNew, requestHours, requestDays } = tables.postgres

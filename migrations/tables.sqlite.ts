@@ -8,3 +8,4 @@ export const { responses, responseContents, responseEvents, responseItems } = ta
 export const { audit } = tables.sqlite
 export const { apiKeys, apiKeyDays } = tables.sqlite
 export const { limitCounts, reservations, reservationHolders } = tables.sqlite
+export const { requestKinds, requestSumsNew, requestHours, requestDays } = tables.sqlite

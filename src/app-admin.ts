@@ -48,7 +48,7 @@ export async function addAdmin(
 ): Promise<void> {
   const { store, pool, admission, tokens, affinity, usagePoll, catalogue, recorder, signIn, bus, clock } = parts
   const flush = () => recorder.flush()
-  const overview = { store, pool, admission, clock, flush, demo }
+  const overview = { traffic: parts.traffic, pool, admission, clock, flush, demo }
   const totals = async () => {
     const { accountCounts, requestCount, errorCount, errorRate, ...others } = await overviewOf('1d', overview)
     const { usageSummary, windows, panic, waiting } = others
@@ -95,7 +95,10 @@ export async function addAdmin(
     ...apiKeyRoutes({ keys: parts.keys, store, pool, clock, flush }),
     ...auditRoutes({ store }),
     ...doctorRoutes({ store, pool, clock, config }),
-    ...whatIfRoutes({ store, settings: parts.settings, clock, flush }),
+    ...whatIfRoutes({
+      store: { ...store, requests: { ...store.requests, sums: parts.traffic.sums } },
+      ...{ settings: parts.settings, clock, flush },
+    }),
     ...eventRoutes({
       ...{ feed, clock, version, demo, stopping, checkSession },
     }),

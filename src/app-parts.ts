@@ -22,11 +22,13 @@ import type { Config } from './config.ts'
 import { activeBlock, statusOf } from './domain/account.ts'
 import type { LiveEvent } from './domain/live.ts'
 import { minuteMs } from './domain/quota.ts'
+import { createRequestFold } from './jobs/request-fold.ts'
 import { createRollup } from './jobs/rollup.ts'
 import { createBus } from './lib/bus.ts'
 import type { Clock } from './lib/clock.ts'
 import { maxBodyBytes } from './proxy/body.ts'
 import { createRecorder } from './proxy/recorder.ts'
+import { createTraffic } from './reports/traffic.ts'
 import { createSettingsKeeper } from './settings/keeper.ts'
 import { createStored } from './stored/stored.ts'
 import { createUpstreamClient, type Deadlines } from './upstream/client.ts'
@@ -90,6 +92,8 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     onError: onError('stored responses'),
   })
   const rollup = createRollup({ usage: store.usage, clock })
+  const traffic = createTraffic(store)
+  const requestSums = createRequestFold(store.requestSums, clock)
   const creditLists = createCreditLists({ pool, calls, clock, onError: onCallError })
   const redeemer = createRedeemer({ store, pool, calls, lists: creditLists, usagePoll, clock, onError: onCallError })
   const redemption = { store, pool, lists: creditLists, redeemer, settings, clock }
@@ -124,6 +128,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       log,
       onError,
     },
+    ...{ traffic, requestSums },
     ...{ stored, guardian, rollup, creditLists, redeemer, poolRedeemer, applyResetRule, statistics },
     settings,
     settingsKeeper,

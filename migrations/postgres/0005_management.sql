@@ -82,6 +82,34 @@ CREATE TABLE "passkeys" (
 	"last_used_at_ms" bigint
 );
 --> statement-breakpoint
+CREATE TABLE "request_days" (
+	"at_ms" bigint PRIMARY KEY NOT NULL,
+	"sums" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "request_hours" (
+	"at_ms" bigint PRIMARY KEY NOT NULL,
+	"sums" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "request_kinds" (
+	"id" bigint PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"account" text,
+	"key" text,
+	"model" text,
+	"client" text,
+	"effort" text,
+	"tier" text,
+	CONSTRAINT "request_kinds_name_unique" UNIQUE("name")
+);
+--> statement-breakpoint
+CREATE TABLE "request_sums_new" (
+	"id" text PRIMARY KEY NOT NULL,
+	"hour_ms" bigint NOT NULL,
+	"sums" "bytea" NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "reservation_holders" (
 	"id" text PRIMARY KEY NOT NULL,
 	"alive_until_ms" bigint NOT NULL
@@ -99,6 +127,8 @@ CREATE TABLE "reservations" (
 ALTER TABLE "requests" ADD COLUMN "client_address" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "source_id" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "egress_id" text;--> statement-breakpoint
+ALTER TABLE "requests" ADD COLUMN "moved" boolean;--> statement-breakpoint
+ALTER TABLE "requests" ADD COLUMN "counted" boolean;--> statement-breakpoint
 ALTER TABLE "sessions" ADD COLUMN "role" text DEFAULT 'admin' NOT NULL;--> statement-breakpoint
 ALTER TABLE "sessions" ADD COLUMN "method" text DEFAULT 'password' NOT NULL;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "version" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
@@ -111,5 +141,10 @@ CREATE UNIQUE INDEX "firewall_entries_cidr" ON "firewall_entries" USING btree ("
 CREATE INDEX "limit_counts_key" ON "limit_counts" USING btree ("key_id");--> statement-breakpoint
 CREATE INDEX "limit_counts_until" ON "limit_counts" USING btree ("until_ms");--> statement-breakpoint
 CREATE UNIQUE INDEX "passkeys_credential" ON "passkeys" USING btree ("credential_id");--> statement-breakpoint
+CREATE INDEX "request_sums_new_hour" ON "request_sums_new" USING btree ("hour_ms");--> statement-breakpoint
 CREATE INDEX "reservations_holder" ON "reservations" USING btree ("holder");--> statement-breakpoint
-CREATE INDEX "requests_key" ON "requests" USING btree ("key_id","at_ms");
+CREATE INDEX "requests_key" ON "requests" USING btree ("key_id","at_ms");--> statement-breakpoint
+CREATE INDEX "requests_conversation" ON "requests" USING btree ((case when "thread_id" is null then "session_id" else "thread_id" end),"at_ms","id");--> statement-breakpoint
+CREATE INDEX "requests_error" ON "requests" USING btree ("error_code","at_ms","id") WHERE "requests"."error_code" is not null;--> statement-breakpoint
+CREATE INDEX "requests_source" ON "requests" USING btree ("source_id","at_ms","id") WHERE "requests"."source_id" is not null;--> statement-breakpoint
+CREATE INDEX "requests_uncounted" ON "requests" USING btree ("at_ms","id") WHERE "requests"."counted" is null;

@@ -88,6 +88,35 @@ CREATE TABLE `passkeys` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `passkeys_credential` ON `passkeys` (`credential_id`);--> statement-breakpoint
+CREATE TABLE `request_days` (
+	`at_ms` integer PRIMARY KEY NOT NULL,
+	`sums` blob NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `request_hours` (
+	`at_ms` integer PRIMARY KEY NOT NULL,
+	`sums` blob NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `request_kinds` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`account` text,
+	`key` text,
+	`model` text,
+	`client` text,
+	`effort` text,
+	`tier` text
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `request_kinds_name_unique` ON `request_kinds` (`name`);--> statement-breakpoint
+CREATE TABLE `request_sums_new` (
+	`id` text PRIMARY KEY NOT NULL,
+	`hour_ms` integer NOT NULL,
+	`sums` blob NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `request_sums_new_hour` ON `request_sums_new` (`hour_ms`);--> statement-breakpoint
 CREATE TABLE `reservation_holders` (
 	`id` text PRIMARY KEY NOT NULL,
 	`alive_until_ms` integer NOT NULL
@@ -106,7 +135,13 @@ CREATE INDEX `reservations_holder` ON `reservations` (`holder`);--> statement-br
 ALTER TABLE `requests` ADD `client_address` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `source_id` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `egress_id` text;--> statement-breakpoint
+ALTER TABLE `requests` ADD `moved` integer;--> statement-breakpoint
+ALTER TABLE `requests` ADD `counted` integer;--> statement-breakpoint
 CREATE INDEX `requests_key` ON `requests` (`key_id`,`at_ms`);--> statement-breakpoint
+CREATE INDEX `requests_conversation` ON `requests` ((case when "thread_id" is null then "session_id" else "thread_id" end),`at_ms`,`id`);--> statement-breakpoint
+CREATE INDEX `requests_error` ON `requests` (`error_code`,`at_ms`,`id`) WHERE "requests"."error_code" is not null;--> statement-breakpoint
+CREATE INDEX `requests_source` ON `requests` (`source_id`,`at_ms`,`id`) WHERE "requests"."source_id" is not null;--> statement-breakpoint
+CREATE INDEX `requests_uncounted` ON `requests` (`at_ms`,`id`) WHERE "requests"."counted" is null;--> statement-breakpoint
 ALTER TABLE `sessions` ADD `role` text DEFAULT 'admin' NOT NULL;--> statement-breakpoint
 ALTER TABLE `sessions` ADD `method` text DEFAULT 'password' NOT NULL;--> statement-breakpoint
 ALTER TABLE `settings` ADD `version` integer DEFAULT 0 NOT NULL;--> statement-breakpoint

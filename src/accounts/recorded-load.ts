@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ReplayArrival } from '../balancer/replay.ts'
 import { hourMs, minuteMs } from '../domain/quota.ts'
-import type { Arrival, Store } from '../store/store.ts'
+import type { Arrival } from '../store/request-store.ts'
+import type { Store } from '../store/store.ts'
 
 /** Turns of the log in the form that a replay takes, oldest first. */
 export type RecordedLoad = {

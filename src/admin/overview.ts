@@ -5,13 +5,14 @@ import { Overview, OverviewQuery, type Timeframe, timeframes } from '../contract
 import { type Account, type Status, statusOf } from '../domain/account.ts'
 import { hourMs, minuteMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { RequestSums, Store } from '../store/store.ts'
+import type { Traffic } from '../reports/traffic.ts'
+import type { RequestSums } from '../store/request-store.ts'
 import { iso } from './account-views.ts'
 import { poolWindowViews } from './pool-views.ts'
 import { type AnyRoute, route } from './route.ts'
 
 export type OverviewDeps = {
-  store: Store
+  traffic: Pick<Traffic, 'sums'>
   pool: Pool
   admission: Pick<Admission, 'waiting'>
   clock: Clock
@@ -38,7 +39,7 @@ export function overviewRoutes(deps: OverviewDeps): AnyRoute[] {
 /** What the pool has, and what was asked of it within a time. */
 export async function overviewOf(
   timeframe: Timeframe,
-  { store, pool, admission, clock, flush, demo }: OverviewDeps,
+  { traffic, pool, admission, clock, flush, demo }: OverviewDeps,
 ): Promise<Overview> {
   await flush()
   const nowMs = clock.now()
@@ -47,7 +48,7 @@ export async function overviewOf(
   // Whole buckets, the running one included: the first point is as full as the others.
   const untilMs = (Math.floor(nowMs / bucketMs) + 1) * bucketMs
   const sinceMs = untilMs - hours * hourMs
-  const rows = await store.requests.sums({ sinceMs, untilMs, bucketMs })
+  const rows = await traffic.sums({ sinceMs, untilMs, bucketMs })
   const reads = pool.accounts().flatMap(({ windows }) => windows.map(({ readAtMs }) => readAtMs))
   return {
     timeframe,

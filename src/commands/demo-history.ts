@@ -73,7 +73,7 @@ function demoRequest(
     responseId: null,
     affinityKey: null,
     waitedMs: null,
-    ...{ clientAddress: null, sourceId: null, egressId: null },
+    ...{ clientAddress: null, sourceId: null, egressId: null, moved: false },
     attempts: [
       {
         ...{ accountId, verdict: failed ? 'transient' : 'relay', scope: failed ? 'account' : null, code: null },

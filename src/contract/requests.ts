@@ -66,6 +66,11 @@ export const RequestView = z.object({
   sourceId: id.nullable(),
   /** The egress proxy that the answer came through; null: the direct way. */
   egressId: id.nullable(),
+  /**
+   * The client was told to ask again on another socket, which it does by itself: an error that its user saw nothing of,
+   * and that no error rate counts.
+   */
+  moved: z.boolean(),
   attempts: z.array(Attempt),
   /** The routing decision as it was made: who was ranked, who was excluded and why. */
   decision: adminOnly(z.unknown()),

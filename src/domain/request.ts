@@ -87,6 +87,8 @@ export type RequestRecord = {
   sourceId: string | null
   /** The egress proxy that the answer came through; null: the direct way. */
   egressId: string | null
+  /** The client was told to ask again elsewhere, which it does by itself: its user saw nothing of the failure. */
+  moved: boolean
   attempts: Attempt[]
   /** The routing decision of the last attempt, kept as it was made. */
   decision: unknown

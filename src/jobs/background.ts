@@ -8,6 +8,7 @@ import { hourMs, minuteMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
 import type { Job } from './jobs.ts'
+import type { RequestFold } from './request-fold.ts'
 import type { Rollup } from './rollup.ts'
 
 export type BackgroundDeps = {
@@ -20,6 +21,7 @@ export type BackgroundDeps = {
   usagePoll: UsagePoll
   rollup: Rollup
   settingsKeeper: { refresh(): Promise<void> }
+  requestSums: RequestFold
   stored: { tend(): Promise<void>; prune(): Promise<void> }
   /** Redeems a reset credit where the rule in the settings says so. */
   applyResetRule: () => Promise<void>
@@ -37,6 +39,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
     catalogue,
     usagePoll,
     rollup,
+    requestSums,
     stored,
     applyResetRule,
     keepAlive,
@@ -65,6 +68,12 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
       soon: true,
       everyMs: () => (rollup.isBehind() ? 1_000 : 5 * minuteMs),
       run: () => rollup.run(),
+    },
+    {
+      name: 'request sums',
+      soon: true,
+      everyMs: () => (requestSums.isBehind() ? 50 : minuteMs),
+      run: () => requestSums.run(),
     },
     { name: 'reset credits', everyMs: () => minuteMs, run: () => applyResetRule() },
   ]

@@ -22,6 +22,8 @@ export type Exchange = {
 export type Client = {
   out: Downstream
   refuse(failure: Failure): unknown
+  /** True for an error that is told by letting the client go: it asks again by itself, and its user sees nothing. */
+  moves?(code: string): boolean
   answer(headers: Record<string, string>, body: unknown): unknown
 }
 

@@ -32,6 +32,8 @@ export type Result = {
   accountId: string | null
   firstTokenMs: number | null
   transport: RequestRecord['transport']
+  /** See `RequestRecord`; false unless said. */
+  moved?: boolean
   /** The terminal event's response object, where one came. */
   response: unknown
 }
@@ -52,7 +54,7 @@ export type Recorded = Pick<
 
 export function recordOf(id: string, request: Recorded, result: Result, nowMs: number): RequestRecord {
   const { ask, decision, requestId, affinityKey, attempts, startedAtMs, route, guest } = request
-  const { response, ...ending } = result
+  const { response, moved = false, ...ending } = result
   const answered = fieldsOf(response)
   const usage = usageOf(answered.usage)
   // The tier that was served counts; it may differ from the one that was asked for.
@@ -76,7 +78,7 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     responseId: typeof answered.id === 'string' ? answered.id : null,
     affinityKey,
     waitedMs: request.waitedMs === 0 ? null : request.waitedMs,
-    ...{ clientAddress: guest.address, sourceId: null, egressId: null },
+    ...{ clientAddress: guest.address, sourceId: null, egressId: null, moved },
     attempts,
     decision: decision && {
       ...decision,

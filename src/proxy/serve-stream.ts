@@ -64,7 +64,7 @@ export async function serveStream(
 /** No answer was found. With nothing sent yet this is an ordinary error; after a sign of life the stream must end. */
 function failStream(
   turn: Turn,
-  { out, refuse }: Client,
+  { out, refuse, moves }: Client,
   exchange: Exchange,
   shape: Shape,
   error: unknown,
@@ -72,7 +72,8 @@ function failStream(
 ): unknown {
   const failure = failureOf(error, turn, deps.clock.now())
   const { code, message } = failure ?? unexplained
-  settleFailure(turn, failure ?? unexplained, deps)
+  const moved = !out.hasBegun() && failure !== null && moves?.(code) === true
+  settleFailure(turn, failure ?? unexplained, deps, moved)
   if (!out.hasBegun()) {
     if (failure === null) throw error
     return refuse(exchange.failure(failure))

@@ -76,8 +76,10 @@ export function settleFailure(
   turn: Turn,
   failure: Pick<Failure, 'status' | 'code' | 'message'>,
   deps: SettleDeps,
+  moved = false,
 ): void {
   record(turn, deps, {
+    moved,
     status: isGivenUp(failure.code) ? 'cancelled' : 'error',
     httpStatus: failure.status,
     errorCode: failure.code,

@@ -64,6 +64,7 @@ export function socketClient(
     }
     return {
       out,
+      moves: (code) => letGo.has(code),
       refuse(failure) {
         if (letGo.has(failure.code)) closeWith(serviceRestart, failure.code)
         else socket.send(errorFrame(failure), { binary: false })

@@ -3,12 +3,14 @@ import { z } from 'zod'
 import type { Account } from '../domain/account.ts'
 import { dayMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { RequestSums, Store } from '../store/store.ts'
+import type { RequestSums } from '../store/request-store.ts'
+import type { Store } from '../store/store.ts'
 import { poolWindowsShown } from './pool-usage.ts'
 import type { Recorder } from './recorder.ts'
 
 export type UsageDeps = {
-  store: { requests: Pick<Store['requests'], 'sums'> }
+  /** Sums that cost little however much was asked. */
+  traffic: Pick<Store['requests'], 'sums'>
   recorder: Pick<Recorder, 'flush'>
   pool: { accounts(): readonly Account[] }
   clock: Clock
@@ -19,7 +21,7 @@ export type UsageDeps = {
 const Query = z.object({ days: z.coerce.number().int().min(1).max(90).default(30) })
 
 /** Shows a client what its key has used. Without a key that is what this machine's clients have used without one. */
-export function addUsageRoute(app: FastifyInstance, { store, recorder, pool, clock, keyOf }: UsageDeps): void {
+export function addUsageRoute(app: FastifyInstance, { traffic, recorder, pool, clock, keyOf }: UsageDeps): void {
   app.get('/v1/usage', { config: { access: 'client' } }, async (request) => {
     const { days } = Query.parse(request.query)
     // A request that was answered a moment ago counts.
@@ -27,12 +29,7 @@ export function addUsageRoute(app: FastifyInstance, { store, recorder, pool, clo
     const nowMs = clock.now()
     const sinceMs = nowMs - days * dayMs
     const keyId = keyOf(request)
-    const sums: RequestSums[] = []
-    // Day by day: one sum over a busy quarter would keep every stream waiting.
-    for (let fromMs = sinceMs; fromMs <= nowMs; fromMs += dayMs) {
-      const untilMs = Math.min(fromMs + dayMs, nowMs + 1)
-      sums.push(...(await store.requests.sums({ sinceMs: fromMs, untilMs, bucketMs: dayMs, keyId })))
-    }
+    const sums = await traffic.sums({ sinceMs, untilMs: nowMs + 1, bucketMs: dayMs, keyId })
     const total = (field: Exclude<keyof RequestSums, 'atMs'>) => sums.reduce((sum, one) => sum + one[field], 0)
     const [input, output] = [total('inputTokens'), total('outputTokens')]
     return {

@@ -9,6 +9,8 @@ import { createKeys } from './keys.ts'
 import { createLedgerStore } from './ledger.ts'
 import { createPasskeys } from './passkeys.ts'
 import { createRedemptions } from './redemptions.ts'
+import { createKinds } from './request-kinds.ts'
+import { createCountIn, createRequestSums } from './request-sums.ts'
 import { createRequests } from './requests.ts'
 import { createResponses } from './responses.ts'
 import { tables as everyEngine, type Tables } from './schema.ts'
@@ -27,10 +29,13 @@ type StoreParts = { tables: Tables; unit: Unit; vault: Vault; close: () => Promi
  */
 export async function createStore({ tables, unit, vault, close }: StoreParts): Promise<Store> {
   await checkKey(tables, unit, vault)
+  const kinds = createKinds(tables, unit)
+  const countIn = createCountIn(tables, kinds)
   return {
     accounts: createAccounts(tables, unit, vault),
     usage: createUsage(tables, unit),
-    requests: createRequests(tables, unit),
+    requests: createRequests(tables, unit, countIn),
+    requestSums: createRequestSums(tables, unit, kinds, countIn),
     responses: createResponses(tables, unit, vault),
     affinity: createAffinity(tables, unit),
     ledger: createLedgerStore(tables, unit, tables === everyEngine.postgres),

@@ -8,12 +8,12 @@ type Statement = { execute(values: Values): PromiseLike<unknown> }
 
 /**
  * Inserts rows one at a time with one prepared statement: to put an insert of many rows into words takes far longer
- * than to carry it out. `prepare` gets a row of placeholders.
+ * than to carry it out. `prepare` gets a row of placeholders. Returns what the statement did for each row.
  */
 export function createInsert<T extends Table>(
   table: T,
   prepare: (tx: Db, row: T['$inferInsert']) => Statement,
-): (tx: Db, rows: Iterable<T['$inferSelect']>) => Promise<void> {
+): (tx: Db, rows: Iterable<T['$inferSelect']>) => Promise<unknown[]> {
   const columns = Object.entries(getTableColumns(table))
   // Placeholders may stand for every value; the types of a row do not say so.
   const places = Object.fromEntries(
@@ -31,6 +31,8 @@ export function createInsert<T extends Table>(
   return async (tx, rows) => {
     const statement = prepared.get(tx) ?? prepare(tx, places)
     prepared.set(tx, statement)
-    for (const row of rows) await statement.execute(encoded(row))
+    const results: unknown[] = []
+    for (const row of rows) results.push(await statement.execute(encoded(row)))
+    return results
   }
 }

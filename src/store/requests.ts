@@ -14,26 +14,35 @@ import {
   type SQLWrapper,
   sql,
 } from 'drizzle-orm'
-import type { Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
+import type { Outcome } from '../domain/request.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { createInsert } from './insert.ts'
 import { countByKey } from './keys.ts'
+import { recordOfRow, rowOf, storable, withUsage } from './request-rows.ts'
+import type { RequestFilter } from './request-store.ts'
+import type { CountIn } from './request-sums.ts'
 import type { Tables } from './schema.ts'
-import type { RequestFilter, Store } from './store.ts'
+import type { Store } from './store.ts'
 import type { Unit } from './unit.ts'
 
-type Row = Tables['requests']['$inferSelect']
-
-export function createRequests(tables: Tables, unit: Unit): Store['requests'] {
+export function createRequests(tables: Tables, unit: Unit, countIn: CountIn): Store['requests'] {
   const { requests: t } = tables
-  const insert = createInsert(t, (tx, row) => tx.insert(t).values(row).onConflictDoNothing().prepare())
+  const insert = createInsert(t, (tx, row) =>
+    tx.insert(t).values(row).onConflictDoNothing().returning({ id: t.id }).prepare(),
+  )
   return {
     async add(records) {
       if (records.length === 0) return
+      const counting = countIn.inUnit()
       await unit('requests.add', async (tx) => {
-        await insert(tx, records.map(rowOf))
-        await countByKey(tx, tables, records)
+        const rows = records.map(rowOf)
+        // What was there already is counted already.
+        const made = (await insert(tx, rows)) as { id: string }[][]
+        const fresh = rows.filter((_row, at) => made[at]?.length === 1).map(recordOfRow)
+        await counting.count(tx, fresh)
+        await countByKey(tx, tables, fresh)
       })
+      counting.settled()
     },
     /** Throws AppError invalid_request for a cursor that is not ours. */
     async page({ limit, cursor, filter = {} }) {
@@ -51,7 +60,7 @@ export function createRequests(tables: Tables, unit: Unit): Store['requests'] {
           .orderBy(desc(t.atMs), desc(t.id))
           .limit(limit + 1),
       )
-      const items = rows.slice(0, limit).map((row): RequestRecord => withUsage(row))
+      const items = rows.slice(0, limit).map(recordOfRow)
       const last = items.at(-1)
       return { items, nextCursor: rows.length > limit && last ? writeCursor({ atMs: last.atMs, name: last.id }) : null }
     },
@@ -81,7 +90,7 @@ export function createRequests(tables: Tables, unit: Unit): Store['requests'] {
           .select({
             atMs: bucket,
             requests: sql<number>`count(*)`.mapWith(Number),
-            errors: counted('error'),
+            errors: total(sql`case when ${t.status} = 'error' and ${t.moved} is not true then 1 else 0 end`),
             cancelled: counted('cancelled'),
             inputTokens: total(t.inputTokens),
             cachedTokens: total(t.cachedTokens),
@@ -101,7 +110,7 @@ export function createRequests(tables: Tables, unit: Unit): Store['requests'] {
           .from(t)
           .where(eq(t.id, storable(id))),
       )
-      return row ? withUsage(row) : null
+      return row ? recordOfRow(row) : null
     },
   }
 }
@@ -122,52 +131,4 @@ function conditions(t: Tables['requests'], filter: RequestFilter): (SQL | undefi
     untilMs === undefined ? undefined : lt(t.atMs, untilMs),
     search ? or(...[t.requestId, t.threadId, t.model, t.client, t.errorCode, t.errorMessage].map(found)) : undefined,
   ]
-}
-
-function rowOf({ usage, ...record }: RequestRecord): Row {
-  return {
-    ...record,
-    model: storable(record.model),
-    effort: storable(record.effort),
-    serviceTier: storable(record.serviceTier),
-    errorCode: storable(record.errorCode),
-    errorMessage: storable(record.errorMessage),
-    client: storable(record.client),
-    sessionId: storable(record.sessionId),
-    threadId: storable(record.threadId),
-    responseId: storable(record.responseId),
-    waitedMs: whole(record.waitedMs),
-    inputTokens: usage?.input ?? null,
-    cachedTokens: usage?.cached ?? null,
-    outputTokens: usage?.output ?? null,
-    reasoningTokens: usage?.reasoning ?? null,
-    costMicroUsd: whole(record.costMicroUsd),
-    firstTokenMs: whole(record.firstTokenMs),
-    totalMs: Math.round(record.totalMs),
-    decision: record.decision ?? null,
-  }
-}
-
-type TokenColumns = Pick<Row, 'inputTokens' | 'cachedTokens' | 'outputTokens' | 'reasoningTokens'>
-
-/** The row with its token columns as one value. */
-function withUsage<R extends TokenColumns>(row: R): Omit<R, keyof TokenColumns> & { usage: TokenUsage | null } {
-  const { inputTokens, cachedTokens, outputTokens, reasoningTokens, ...record } = row
-  if (inputTokens === null) return { ...record, usage: null }
-  const usage = {
-    input: inputTokens,
-    cached: cachedTokens ?? 0,
-    output: outputTokens ?? 0,
-    reasoning: reasoningTokens ?? 0,
-  }
-  return { ...record, usage }
-}
-
-function whole(value: number | null): number | null {
-  return value === null ? null : Math.round(value)
-}
-
-/** Text that came from outside: PostgreSQL refuses a NUL, and one such request would cost the whole batch. */
-function storable<T extends string | null>(text: T): T | string {
-  return text === null ? text : text.replaceAll('\0', '')
 }

@@ -14,6 +14,7 @@ import { auditTables } from './schema/audit.ts'
 import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
 import { keyTables } from './schema/keys.ts'
 import { ledgerTables } from './schema/ledger.ts'
+import { requestSumTables } from './schema/request-sums.ts'
 
 /** Times are epoch milliseconds. Columns are named by meaning; the driver turns them into snake_case. */
 function define(c: Dialect) {
@@ -160,10 +161,24 @@ function define(c: Dialect) {
       sourceId: c.text(),
       /** The egress proxy that the answer came through. */
       egressId: c.text(),
+      /** The client was told to ask again elsewhere, and its user saw nothing. Null: logged by an earlier release. */
+      moved: c.bool(),
+      /** Part of the sums; null: logged by an earlier release, and not counted yet. */
+      counted: c.bool(),
       attempts: c.json<Attempt[]>().notNull(),
       decision: c.json<unknown>(),
     },
-    (t) => [c.index('requests_at').on(t.atMs, t.id), c.index('requests_key').on(t.keyId, t.atMs)],
+    (t) => [
+      c.index('requests_at').on(t.atMs, t.id),
+      c.index('requests_key').on(t.keyId, t.atMs),
+      c
+        .index('requests_conversation')
+        .on(sql`(case when ${t.threadId} is null then ${t.sessionId} else ${t.threadId} end)`, t.atMs, t.id),
+      // The next three hold few rows, and cost those that are not among them nothing.
+      c.index('requests_error').on(t.errorCode, t.atMs, t.id).where(sql`${t.errorCode} is not null`),
+      c.index('requests_source').on(t.sourceId, t.atMs, t.id).where(sql`${t.sourceId} is not null`),
+      c.index('requests_uncounted').on(t.atMs, t.id).where(sql`${t.counted} is null`),
+    ],
   )
   /** What clients asked to be kept. */
   const responses = c.table(
@@ -272,6 +287,7 @@ function define(c: Dialect) {
     credentials,
     ...usage,
     requests,
+    ...requestSumTables(c),
     ...stored,
     affinities,
     owners,

@@ -7,7 +7,7 @@ import type { Amounts } from '../domain/limit-counts.ts'
 import type { Passkey } from '../domain/passkey.ts'
 import type { ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Redemption } from '../domain/redemption.ts'
-import type { Outcome, OwnedObject, RequestRecord } from '../domain/request.ts'
+import type { OwnedObject } from '../domain/request.ts'
 import type { LimitCount, Reservation, Settlement } from '../domain/reservation.ts'
 import type { Session } from '../domain/session.ts'
 import type { GroupState, Settings, SettingsGroup, SettingsState } from '../domain/settings.ts'
@@ -15,6 +15,7 @@ import type { AccountStatistics } from '../domain/statistics.ts'
 import type { StoredEvent, StoredKind, StoredName, StoredObject } from '../domain/stored.ts'
 import type { HourOfUse } from '../domain/usage-hours.ts'
 import type { Secret } from '../lib/secrets.ts'
+import type { RequestStore, RequestSumStore } from './request-store.ts'
 
 /** The tokens of one account. `version` grows with each rotation; `refreshStartedAtMs` is set while a refresh is under way. */
 export type Credential = {
@@ -61,33 +62,6 @@ export type SignInState = {
   recoveryCodesLeft: number
   bootstrapHash: string | null
 }
-
-/** What a page of the log is narrowed to. Several values of one kind: any of them. `search` is part of a text. */
-export type RequestFilter = {
-  accountIds?: readonly string[] | undefined
-  models?: readonly string[] | undefined
-  statuses?: readonly Outcome[] | undefined
-  sinceMs?: number | undefined
-  untilMs?: number | undefined
-  search?: string | undefined
-}
-
-export type RequestSums = {
-  atMs: number
-  requests: number
-  errors: number
-  cancelled: number
-  inputTokens: number
-  cachedTokens: number
-  outputTokens: number
-  costMicroUsd: number
-}
-
-/** A logged request, as far as choosing again needs it. */
-export type Arrival = Pick<
-  RequestRecord,
-  'id' | 'atMs' | 'model' | 'accountId' | 'status' | 'usage' | 'totalMs' | 'affinityKey' | 'threadId' | 'sessionId'
->
 
 /** One figure of one window, kept for trends. */
 export type UsageSample = {
@@ -159,7 +133,7 @@ export type SettingsChanged =
   /** `state` is what counts now; `before`, what the change met. */
   { kind: 'changed'; before: Settings; state: SettingsState } | { kind: 'stale'; state: SettingsState }
 
-type Page<T> = { items: T[]; nextCursor: string | null }
+export type Page<T> = { items: T[]; nextCursor: string | null }
 
 /**
  * What survives a restart. Each method is one atomic unit of work: it happens whole or not at all, and no caller ever
@@ -202,16 +176,9 @@ export type Store = {
     /** Deletes at most `limit` samples older than a time; returns how many. */
     prune(beforeMs: number, limit: number): Promise<number>
   }
-  requests: {
-    add(records: readonly RequestRecord[]): Promise<void>
-    /** Newest first. `cursor` is a `nextCursor` of the page before. */
-    page(query: { limit: number; cursor: string | null; filter?: RequestFilter }): Promise<Page<RequestRecord>>
-    /** Sums per bucket of time, for buckets that have requests, oldest first; of one key (null: without one), or of all. */
-    sums(query: { sinceMs: number; untilMs: number; bucketMs: number; keyId?: string | null }): Promise<RequestSums[]>
-    get(id: string): Promise<RequestRecord | null>
-    /** What "what if" replays, oldest first: requests that reached the upstream, at most `limit`. */
-    arrivals(query: { sinceMs: number; untilMs: number; limit: number }): Promise<Arrival[]>
-  }
+  requests: RequestStore
+  /** Sums of requests, which outlive the log. Each request is part of them from the moment it is logged. */
+  requestSums: RequestSumStore
   /** What clients asked to be kept: responses and chat completions, content encrypted. */
   responses: {
     /** False: there is one of this id already. */

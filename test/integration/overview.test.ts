@@ -3,6 +3,7 @@ import type { Pool } from '../../src/accounts/pool.ts'
 import { overviewOf } from '../../src/admin/overview.ts'
 import { Overview } from '../../src/contract/overview.ts'
 import { type Account, healthy } from '../../src/domain/account.ts'
+import { createTraffic } from '../../src/reports/traffic.ts'
 import type { Store } from '../../src/store/store.ts'
 import { aBlock, anAccount, aWindow, nowMs } from '../support/accounts.ts'
 import { createManualClock } from '../support/clock.ts'
@@ -129,7 +130,14 @@ describe('an overview', { timeout: 30_000 }, () => {
     const pool = { accounts: () => accounts } as unknown as Pool
     const admission = { waiting: () => 3 }
     const clock = createManualClock(atMs)
-    return overviewOf(timeframe, { store, pool, admission, clock, flush: async () => {}, demo: true })
+    return overviewOf(timeframe, {
+      traffic: createTraffic(store),
+      pool,
+      admission,
+      clock,
+      flush: async () => {},
+      demo: true,
+    })
   }
 
   it('of an empty pool is all zeros, and still whole', async () => {

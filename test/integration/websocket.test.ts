@@ -161,6 +161,12 @@ describe('a Codex client on a socket', () => {
     await connect()
     expect((await socket.turn(fields('FAKE_TEXT: two'))).at(-1)?.type).toBe('response.completed')
     expect(askedOf(rig.simulator)).toBe('aab')
+    // Its user saw nothing of it: the log has it, and no error rate counts it.
+    const [last, moved, one] = await requests(3)
+    expect([last?.moved, one?.moved]).toEqual([false, false])
+    expect(moved).toMatchObject({ status: 'error', moved: true })
+    const overview = await (await fetch(`${rig.url}/api/dashboard/overview`)).json()
+    expect(overview).toMatchObject({ requestCount: 3, errorCount: 0, errorRate: 0 })
   })
 
   it('is let go when the upstream does not know the conversation any more', async () => {

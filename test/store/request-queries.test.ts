@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RequestFilter } from '../../src/store/store.ts'
+import type { RequestFilter } from '../../src/store/request-store.ts'
 import { requestRecord } from '../support/stores.ts'
 import { onEveryEngine } from './suite.ts'
 

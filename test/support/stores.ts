@@ -192,7 +192,7 @@ export function requestRecord(id: string, given: Partial<RequestRecord> = {}): R
     responseId: 'resp_1',
     affinityKey: null,
     waitedMs: null,
-    ...{ clientAddress: null, sourceId: null, egressId: null },
+    ...{ clientAddress: null, sourceId: null, egressId: null, moved: false },
     attempts: [
       { accountId: 'acc_1', verdict: 'relay', scope: null, code: null, status: 200, atMs: 1_000, tookMs: 200 },
     ],

@@ -63,6 +63,7 @@ function recordOf(row: Row, accountIds: ReadonlyMap<string, string>): RequestRec
     clientAddress: text(row, 'client_ip'),
     sourceId: null,
     egressId: null,
+    moved: false,
     attempts: [],
     decision: null,
   }

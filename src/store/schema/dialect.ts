@@ -11,6 +11,7 @@ export const sqlite = {
   real: () => s.real(),
   bool: () => s.integer({ mode: 'boolean' }),
   json: <T>() => s.text({ mode: 'json' }).$type<T>(),
+  bytes: () => s.blob({ mode: 'buffer' }),
 }
 /** What a table is written with, once for both engines. */
 export type Dialect = typeof sqlite
@@ -26,5 +27,6 @@ export const postgres = {
   bool: () => p.boolean(),
   // Not jsonb: nothing searches in these, and jsonb refuses an escaped NUL, which a client's text may hold.
   json: () => p.json(),
+  bytes: p.customType<{ data: Uint8Array }>({ dataType: () => 'bytea' }),
   // Queries are checked against SQLite's types; the store suite runs on both engines and keeps this cast honest.
 } as unknown as Dialect

@@ -80,7 +80,7 @@ describe('the record of a request', () => {
       responseId: 'resp_1',
       affinityKey: 'digest',
       waitedMs: null,
-      ...{ clientAddress: '10.0.0.9', sourceId: null, egressId: null },
+      ...{ clientAddress: '10.0.0.9', sourceId: null, egressId: null, moved: false },
       attempts,
       decision: null,
     })

@@ -1,0 +1,69 @@
+import type { SumRows } from '../domain/packed-sums.ts'
+import type { Outcome, RequestRecord } from '../domain/request.ts'
+import type { KnownKind } from '../domain/request-sums.ts'
+import type { Page } from './store.ts'
+
+/** What a page of the log is narrowed to. Several values of one kind: any of them. `search` is part of a text. */
+export type RequestFilter = {
+  accountIds?: readonly string[] | undefined
+  models?: readonly string[] | undefined
+  statuses?: readonly Outcome[] | undefined
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+  search?: string | undefined
+}
+
+export type RequestSums = {
+  atMs: number
+  requests: number
+  errors: number
+  cancelled: number
+  inputTokens: number
+  cachedTokens: number
+  outputTokens: number
+  costMicroUsd: number
+}
+
+/** Sums of requests of one hour, or of one day. */
+export type TimedSums = { atMs: number; rows: SumRows }
+
+/** A logged request, as far as choosing again needs it. */
+export type Arrival = Pick<
+  RequestRecord,
+  'id' | 'atMs' | 'model' | 'accountId' | 'status' | 'usage' | 'totalMs' | 'affinityKey' | 'threadId' | 'sessionId'
+>
+
+/** The request log. */
+export type RequestStore = {
+  add(records: readonly RequestRecord[]): Promise<void>
+  /** Newest first. `cursor` is a `nextCursor` of the page before. */
+  page(query: { limit: number; cursor: string | null; filter?: RequestFilter }): Promise<Page<RequestRecord>>
+  /** Sums per bucket of time, for buckets that have requests, oldest first; of one key (null: without one), or of all. */
+  sums(query: { sinceMs: number; untilMs: number; bucketMs: number; keyId?: string | null }): Promise<RequestSums[]>
+  get(id: string): Promise<RequestRecord | null>
+  /** What "what if" replays, oldest first: requests that reached the upstream, at most `limit`. */
+  arrivals(query: { sinceMs: number; untilMs: number; limit: number }): Promise<Arrival[]>
+}
+
+/** Sums of requests, which outlive the log. Each request is part of them from the moment it is logged. */
+export type RequestSumStore = {
+  /** By number. Not to be changed. */
+  kinds(): Promise<readonly KnownKind[]>
+  /** How far back sums go, and the times of requests that an earlier release has logged and that are no part of them yet. */
+  span(): Promise<{ oldestMs: number | null; uncounted: { firstMs: number; lastMs: number } | null }>
+  /**
+   * Sums of these days, of these hours, and, `fresh`, what is not part of its hour and day yet in any hour that touches
+   * the time: all as of one moment. `withUncounted` adds to it requests that are no part of any sum.
+   */
+  read(query: {
+    days: readonly number[]
+    hours: readonly number[]
+    sinceMs: number
+    untilMs: number
+    withUncounted?: boolean
+  }): Promise<{ days: TimedSums[]; hours: TimedSums[]; fresh: TimedSums[] }>
+  /** Makes new sums part of one hour and its day, if it lies before a time or has so many. False: there is none such. */
+  fold(which: { beforeMs: number; minRows: number }): Promise<boolean>
+  /** Counts at most `limit` requests that an earlier release has logged, newest first; returns how many. */
+  countOlder(limit: number): Promise<number>
+}
