@@ -14,6 +14,9 @@ import { type Clock, systemClock } from './lib/clock.ts'
 import { createRoster } from './lib/roster.ts'
 import { randomId, Secret } from './lib/secrets.ts'
 import { createTally } from './lib/tally.ts'
+import { createMetrics } from './metrics/metrics.ts'
+import { addMetricsRoute } from './metrics/route.ts'
+import { scraperCheck } from './metrics/scraper.ts'
 import { type BodyLimits, createBodyReader } from './proxy/body.ts'
 import { createKeepAlive } from './proxy/downstream.ts'
 import { anthropicFailure } from './proxy/messages.ts'
@@ -75,6 +78,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     underWay,
     clientGate,
     checkSession: checkPrincipal,
+    checkScraper: scraperCheck(config.metricsToken, gate, checkPrincipal),
   })
   app.get('/health/ready', { config: { access: 'public' } }, async () => {
     if (draining) throw new AppError('shutting_down')
@@ -90,10 +94,11 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...{ sockets, socketGate: createSocketGate(clock, parts.settings) },
   })
   await addAdmin(app, parts, {
-    ...{ config, gate, demo: options.demo ?? false, stopping: watchersStop.signal },
-    ...{ gate, demo: options.demo ?? false, stopping: watchersStop.signal, checkSession: checkPrincipal },
+    ...{ config, gate, demo: options.demo ?? false, stopping: watchersStop.signal, checkSession: checkPrincipal },
     onPasswordRemoved: () => offerBootstrap(config, parts, log),
   })
+  const metrics = config.metrics ? createMetrics({ ...parts, running, version }) : null
+  if (metrics) addMetricsRoute(app, metrics)
   await addWebFiles(app, options.webRoot)
 
   const stopJobs = startJobs(
@@ -116,6 +121,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     await app.close()
     cancelDrain()
     cancelLast()
+    metrics?.close()
     await stopJobs()
     await parts.close()
   }

@@ -48,6 +48,8 @@ export type ServerDeps = {
   clientGate: Pick<ClientGate, 'enter'>
   /** Says who comes to the dashboard's API, or throws an AppError that says what is missing. */
   checkSession: (request: FastifyRequest) => Promise<Principal>
+  /** Lets in who may read metrics. @throws AppError */
+  checkScraper?: (request: FastifyRequest) => Promise<void>
 }
 
 /** An error as its client gets it. */
@@ -72,6 +74,9 @@ export function createServer({
   underWay,
   clientGate,
   checkSession,
+  checkScraper = async () => {
+    throw new AppError('authentication_required')
+  },
 }: ServerDeps): FastifyInstance {
   const fail = (error: Error, request: FastifyRequest, reply: FastifyReply) =>
     sendError(error, request, reply, { clock, log, foreignError })
@@ -119,6 +124,7 @@ export function createServer({
       request.principal = await checkSession(request)
       if (access === 'admin' && request.principal.role !== 'admin') throw new AppError('admin_required')
     }
+    if (access === 'scraper') await checkScraper(request)
     keepDeadline(reply, request.routeOptions.handlerTimeout ?? 0)
   })
   // A refused upgrade is a whole answer on a connection that nobody reads on.

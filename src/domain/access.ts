@@ -2,9 +2,9 @@
  * Who may use a route. Every route declares one; there is no default. `public`: anybody. `door`: anybody, but no other
  * site's page: what one signs in with. `viewer`: who is signed in to the dashboard, in whatever role, or sits at this
  * machine while there is no password. `admin`: of those, who may change things and see everything. `client`: who may
- * use the pool.
+ * use the pool. `scraper`: who may read metrics: this machine, whoever is signed in, and whoever has the token for it.
  */
-export type Access = 'public' | 'door' | 'viewer' | 'admin' | 'client'
+export type Access = 'public' | 'door' | 'viewer' | 'admin' | 'client' | 'scraper'
 
 /** `viewer` sees figures, but no names, addresses or secrets, and changes nothing. */
 export type Role = 'admin' | 'viewer'
