@@ -9,3 +9,4 @@ export const { audit } = tables.postgres
 export const { apiKeys, apiKeyDays } = tables.postgres
 export const { limitCounts, reservations, reservationHolders } = tables.postgres
 export const { requestKinds, requestSumsNew, requestHours, requestDays } = tables.postgres
+export const { notificationChannels, notificationRules, notifications, leases } = tables.postgres

@@ -9,3 +9,4 @@ export const { audit } = tables.sqlite
 export const { apiKeys, apiKeyDays } = tables.sqlite
 export const { limitCounts, reservations, reservationHolders } = tables.sqlite
 export const { requestKinds, requestSumsNew, requestHours, requestDays } = tables.sqlite
+export const { notificationChannels, notificationRules, notifications, leases } = tables.sqlite

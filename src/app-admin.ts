@@ -11,6 +11,7 @@ import { forecastRoutes } from './admin/forecast.ts'
 import { uploadRules } from './admin/import-files.ts'
 import { createLiveFeed } from './admin/live.ts'
 import { modelRoutes } from './admin/models.ts'
+import { notificationRoutes } from './admin/notifications.ts'
 import { openApiRoutes } from './admin/openapi.ts'
 import { overviewOf, overviewRoutes } from './admin/overview.ts'
 import { passkeyRoutes } from './admin/passkeys.ts'
@@ -99,6 +100,7 @@ export async function addAdmin(
       store: { ...store, requests: { ...store.requests, sums: parts.traffic.sums } },
       ...{ settings: parts.settings, clock, flush },
     }),
+    ...notificationRoutes({ store, notifications: parts.notifications, clock }),
     ...eventRoutes({
       ...{ feed, clock, version, demo, stopping, checkSession },
     }),

@@ -26,6 +26,7 @@ import { createRequestFold } from './jobs/request-fold.ts'
 import { createRollup } from './jobs/rollup.ts'
 import { createBus } from './lib/bus.ts'
 import type { Clock } from './lib/clock.ts'
+import { createNotifications } from './notifications/notifications.ts'
 import { maxBodyBytes } from './proxy/body.ts'
 import { createRecorder } from './proxy/recorder.ts'
 import { createTraffic } from './reports/traffic.ts'
@@ -103,6 +104,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const signIn = createSignIn({ store, clock, mode: config.dashboardAuthMode })
   const auditTrail = createAuditTrail(store, clock, onError('audit log'))
   const attemptTrail = createAttemptTrail(auditTrail, clock)
+  const notifications = createNotifications({ store, bus, pool, clock, version })
   await pool.load()
   await affinity.load()
   await catalogue.load()
@@ -130,11 +132,13 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     },
     ...{ traffic, requestSums },
     ...{ stored, guardian, rollup, creditLists, redeemer, poolRedeemer, applyResetRule, statistics },
+    notifications,
     settings,
     settingsKeeper,
     /** Write what is queued, and let go of the network and the database. */
     async close() {
       await attemptTrail.flush()
+      await notifications.close()
       await recorder.flush()
       await stored.flush()
       await affinity.flush()

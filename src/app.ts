@@ -110,6 +110,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     draining = true
     watchersStop.abort()
     parts.guardian.stop()
+    parts.notifications.stop()
     for (const session of sockets.entries()) session.drain()
     // Real time: stopping must not wait for a clock that a test moves by hand.
     const cancelDrain = systemClock.after(config.drainMs, () => {

@@ -96,6 +96,16 @@ const errors = {
   },
   api_key_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no API key with this id.' },
   affinity_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no affinity with this key.' },
+  notification_channel_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    message: 'There is no notification channel with this id.',
+  },
+  notification_rule_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    message: 'There is no notification rule with this id.',
+  },
   file_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a file with this id.' },
   call_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a call with this id.' },
   response_not_found: { status: 404, type: 'invalid_request_error', message: 'No response with this id is kept here.' },
@@ -121,6 +131,11 @@ const errors = {
     status: 409,
     type: 'invalid_request_error',
     message: 'The account cannot change to this state from the one it is in.',
+  },
+  notification_channel_in_use: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'Rules send to this channel.',
   },
   account_cannot_serve: { status: 409, type: 'invalid_request_error', message: 'The account cannot serve.' },
   settings_conflict: {

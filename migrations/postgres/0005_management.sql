@@ -59,6 +59,12 @@ CREATE TABLE "firewall_entries" (
 	"created_at_ms" bigint NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "leases" (
+	"name" text PRIMARY KEY NOT NULL,
+	"holder" text NOT NULL,
+	"until_ms" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "limit_counts" (
 	"limit_id" text NOT NULL,
 	"shape" text NOT NULL,
@@ -67,6 +73,52 @@ CREATE TABLE "limit_counts" (
 	"key_id" text NOT NULL,
 	"used" bigint NOT NULL,
 	CONSTRAINT "limit_counts_limit_id_shape_start_ms_pk" PRIMARY KEY("limit_id","shape","start_ms")
+);
+--> statement-breakpoint
+CREATE TABLE "notification_channels" (
+	"id" text PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"config" json NOT NULL,
+	"secrets" text NOT NULL,
+	"is_active" boolean NOT NULL,
+	"allow_private_address" boolean NOT NULL,
+	"show_emails" boolean NOT NULL,
+	"created_at_ms" bigint NOT NULL,
+	"updated_at_ms" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "notification_rules" (
+	"id" text PRIMARY KEY NOT NULL,
+	"name" text,
+	"kind" text NOT NULL,
+	"parameters" json NOT NULL,
+	"channel_ids" json NOT NULL,
+	"is_active" boolean NOT NULL,
+	"quiet_hours" json,
+	"min_gap_minutes" bigint NOT NULL,
+	"tell_end" boolean NOT NULL,
+	"created_at_ms" bigint NOT NULL,
+	"updated_at_ms" bigint NOT NULL,
+	"states" json NOT NULL,
+	"version" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "notifications" (
+	"id" text PRIMARY KEY NOT NULL,
+	"at_ms" bigint NOT NULL,
+	"rule_id" text NOT NULL,
+	"rule_name" text,
+	"kind" text NOT NULL,
+	"event" text NOT NULL,
+	"channel_id" text NOT NULL,
+	"channel_name" text NOT NULL,
+	"title" text NOT NULL,
+	"text" text NOT NULL,
+	"about" json NOT NULL,
+	"status" text NOT NULL,
+	"tries" bigint NOT NULL,
+	"attempts" json NOT NULL,
+	"next_at_ms" bigint
 );
 --> statement-breakpoint
 CREATE TABLE "passkeys" (
@@ -140,6 +192,8 @@ CREATE INDEX "audit_at" ON "audit" USING btree ("at_ms","id");--> statement-brea
 CREATE UNIQUE INDEX "firewall_entries_cidr" ON "firewall_entries" USING btree ("cidr");--> statement-breakpoint
 CREATE INDEX "limit_counts_key" ON "limit_counts" USING btree ("key_id");--> statement-breakpoint
 CREATE INDEX "limit_counts_until" ON "limit_counts" USING btree ("until_ms");--> statement-breakpoint
+CREATE INDEX "notifications_at" ON "notifications" USING btree ("at_ms","id");--> statement-breakpoint
+CREATE INDEX "notifications_next" ON "notifications" USING btree ("channel_id","next_at_ms");--> statement-breakpoint
 CREATE UNIQUE INDEX "passkeys_credential" ON "passkeys" USING btree ("credential_id");--> statement-breakpoint
 CREATE INDEX "request_sums_new_hour" ON "request_sums_new" USING btree ("hour_ms");--> statement-breakpoint
 CREATE INDEX "reservations_holder" ON "reservations" USING btree ("holder");--> statement-breakpoint

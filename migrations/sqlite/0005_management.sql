@@ -62,6 +62,12 @@ CREATE TABLE `firewall_entries` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `firewall_entries_cidr` ON `firewall_entries` (`cidr`);--> statement-breakpoint
+CREATE TABLE `leases` (
+	`name` text PRIMARY KEY NOT NULL,
+	`holder` text NOT NULL,
+	`until_ms` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `limit_counts` (
 	`limit_id` text NOT NULL,
 	`shape` text NOT NULL,
@@ -74,6 +80,54 @@ CREATE TABLE `limit_counts` (
 --> statement-breakpoint
 CREATE INDEX `limit_counts_key` ON `limit_counts` (`key_id`);--> statement-breakpoint
 CREATE INDEX `limit_counts_until` ON `limit_counts` (`until_ms`);--> statement-breakpoint
+CREATE TABLE `notification_channels` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`config` text NOT NULL,
+	`secrets` text NOT NULL,
+	`is_active` integer NOT NULL,
+	`allow_private_address` integer NOT NULL,
+	`show_emails` integer NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`updated_at_ms` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `notification_rules` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text,
+	`kind` text NOT NULL,
+	`parameters` text NOT NULL,
+	`channel_ids` text NOT NULL,
+	`is_active` integer NOT NULL,
+	`quiet_hours` text,
+	`min_gap_minutes` integer NOT NULL,
+	`tell_end` integer NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`updated_at_ms` integer NOT NULL,
+	`states` text NOT NULL,
+	`version` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `notifications` (
+	`id` text PRIMARY KEY NOT NULL,
+	`at_ms` integer NOT NULL,
+	`rule_id` text NOT NULL,
+	`rule_name` text,
+	`kind` text NOT NULL,
+	`event` text NOT NULL,
+	`channel_id` text NOT NULL,
+	`channel_name` text NOT NULL,
+	`title` text NOT NULL,
+	`text` text NOT NULL,
+	`about` text NOT NULL,
+	`status` text NOT NULL,
+	`tries` integer NOT NULL,
+	`attempts` text NOT NULL,
+	`next_at_ms` integer
+);
+--> statement-breakpoint
+CREATE INDEX `notifications_at` ON `notifications` (`at_ms`,`id`);--> statement-breakpoint
+CREATE INDEX `notifications_next` ON `notifications` (`channel_id`,`next_at_ms`);--> statement-breakpoint
 CREATE TABLE `passkeys` (
 	`id` text PRIMARY KEY NOT NULL,
 	`credential_id` text NOT NULL,

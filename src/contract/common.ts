@@ -17,3 +17,10 @@ export function oneOrMore<T extends z.ZodType>(item: T) {
     z.array(item).max(50).optional(),
   )
 }
+
+/** Whether a text is an address that this server may be asked to call. */
+export function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+}
+export const httpUrlWords = 'must be a URL that begins with http:// or https://, without a name or password in it.'

@@ -25,6 +25,7 @@ export type BackgroundDeps = {
   stored: { tend(): Promise<void>; prune(): Promise<void> }
   /** Redeems a reset credit where the rule in the settings says so. */
   applyResetRule: () => Promise<void>
+  notifications: { watch(): Promise<void>; deliver(): Promise<void>; prune(): Promise<void> }
   keepAlive: { sweep(nowMs: number): void }
   clock: Clock
   usageRefreshMs: number
@@ -75,13 +76,16 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
       everyMs: () => (requestSums.isBehind() ? 50 : minuteMs),
       run: () => requestSums.run(),
     },
+    { name: 'notification rules', everyMs: () => 20_000, run: () => deps.notifications.watch() },
+    { name: 'notifications', soon: true, everyMs: () => 5_000, run: () => deps.notifications.deliver() },
     { name: 'reset credits', everyMs: () => minuteMs, run: () => applyResetRule() },
   ]
 }
 
-async function prune({ store, rollup, stored }: BackgroundDeps, nowMs: number): Promise<void> {
+async function prune({ store, rollup, stored, notifications }: BackgroundDeps, nowMs: number): Promise<void> {
   await store.affinity.prune(nowMs)
   await store.sessions.prune(nowMs)
   await rollup.prune()
   await stored.prune()
+  await notifications.prune()
 }

@@ -98,7 +98,7 @@ const words: Record<string, [SafeFetchError['kind'], string]> = {
 }
 
 /** What the system or a library says of a failed call, as a person reads it. */
-function failureOf(error: unknown): SafeFetchError {
+export function failureOf(error: unknown): SafeFetchError {
   const first = error instanceof AggregateError && error.errors.length > 0 ? error.errors.at(-1) : error
   if (first instanceof AddressRefusedError) return new SafeFetchError('refused', first.message, { cause: error })
   const { code = '', message = '' } = first as NodeJS.ErrnoException

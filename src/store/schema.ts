@@ -14,6 +14,7 @@ import { auditTables } from './schema/audit.ts'
 import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
 import { keyTables } from './schema/keys.ts'
 import { ledgerTables } from './schema/ledger.ts'
+import { notificationTables } from './schema/notifications.ts'
 import { requestSumTables } from './schema/request-sums.ts'
 
 /** Times are epoch milliseconds. Columns are named by meaning; the driver turns them into snake_case. */
@@ -296,6 +297,7 @@ function define(c: Dialect) {
     ...auditTables(c),
     ...keyTables(c),
     ...ledgerTables(c),
+    ...notificationTables(c),
     counters,
     meta,
   }

@@ -15,6 +15,7 @@ import type { AccountStatistics } from '../domain/statistics.ts'
 import type { StoredEvent, StoredKind, StoredName, StoredObject } from '../domain/stored.ts'
 import type { HourOfUse } from '../domain/usage-hours.ts'
 import type { Secret } from '../lib/secrets.ts'
+import type { NotificationStore } from './notification-store.ts'
 import type { RequestStore, RequestSumStore } from './request-store.ts'
 
 /** The tokens of one account. `version` grows with each rotation; `refreshStartedAtMs` is set while a refresh is under way. */
@@ -297,6 +298,7 @@ export type Store = {
     /** Deletes at most `limit` entries older than a time; returns how many. */
     prune(beforeMs: number, limit: number): Promise<number>
   }
+  notifications: NotificationStore
   /** Who may open the dashboard. There is one password, with an optional second factor. */
   signIn: {
     state(): Promise<SignInState>

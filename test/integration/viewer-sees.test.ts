@@ -30,6 +30,7 @@ let rig: Rig
 let me: Visitor
 let viewer: Visitor
 let accountId: string
+let ruleId: string
 let secrets: string[]
 const routes: { method: string; url: string; access: Access | undefined }[] = []
 
@@ -51,6 +52,10 @@ beforeAll(async () => {
   await store.close()
   me = await withPassword(rig)
   const key = await me.ask('POST', '/api/api-keys', { name: 'leak-key-name', allowedAddresses: ['198.51.100.78'] })
+  const rule = await me.ask('POST', '/api/notification-rules', {
+    ...{ kind: 'new_version', parameters: { url: 'https://leak-version.example' }, channelIds: [], isActive: false },
+  })
+  ruleId = rule.body.id
   const { displayName: _, ...first } = accounts.accounts[0] ?? {}
   secrets = [
     ...accounts.accounts.flatMap(({ email, chatgptAccountId }) => [email, chatgptAccountId]),
@@ -80,6 +85,7 @@ const turn = () =>
 const parameters = (): Record<string, string> => ({
   '/api/accounts/:id': accountId,
   '/api/request-logs/:id': 'req_seeded',
+  '/api/notification-rules/:id': ruleId,
 })
 const pathOf = (url: string) => {
   const [pattern, value] = Object.entries(parameters()).find(([start]) => url.startsWith(start)) ?? []
