@@ -10,3 +10,4 @@ export const { apiKeys, apiKeyDays } = tables.postgres
 export const { limitCounts, reservations, reservationHolders } = tables.postgres
 export const { requestKinds, requestSumsNew, requestHours, requestDays } = tables.postgres
 export const { notificationChannels, notificationRules, notifications, leases } = tables.postgres
+export const { logins } = tables.postgres

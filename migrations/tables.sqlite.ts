@@ -10,3 +10,4 @@ export const { apiKeys, apiKeyDays } = tables.sqlite
 export const { limitCounts, reservations, reservationHolders } = tables.sqlite
 export const { requestKinds, requestSumsNew, requestHours, requestDays } = tables.sqlite
 export const { notificationChannels, notificationRules, notifications, leases } = tables.sqlite
+export const { logins } = tables.sqlite

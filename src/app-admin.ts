@@ -21,6 +21,7 @@ import { addRoutes } from './admin/route.ts'
 import { createCookies, sessionRoutes } from './admin/session.ts'
 import { sessionListRoutes } from './admin/sessions.ts'
 import { settingsRoutes } from './admin/settings.ts'
+import { signInRoutes } from './admin/sign-ins.ts'
 import { statisticsRoutes } from './admin/statistics.ts'
 import { trendRoutes } from './admin/trend-routes.ts'
 import { whatIfRoutes } from './admin/what-if.ts'
@@ -47,7 +48,7 @@ export async function addAdmin(
   parts: Parts,
   { config, gate, demo, stopping, onPasswordRemoved, checkSession }: AdminOptions,
 ): Promise<void> {
-  const { store, pool, admission, tokens, affinity, usagePoll, catalogue, recorder, signIn, bus, clock } = parts
+  const { store, pool, admission, tokens, affinity, catalogue, recorder, signIn, bus, clock } = parts
   const flush = () => recorder.flush()
   const overview = { traffic: parts.traffic, pool, admission, clock, flush, demo }
   const totals = async () => {
@@ -70,21 +71,14 @@ export async function addAdmin(
     ...overviewRoutes(overview),
     ...accountRoutes({
       ...{ store, pool, clock },
-      async onImported(ids) {
-        // What memory holds and has not written yet must not undo what the import has stored.
-        for (const id of ids) pool.report(id, { kind: 'signed_in' })
-        await pool.load()
-        for (const id of ids) bus.emit({ kind: 'account', id })
-        // The answer need not wait for the upstream; whoever looks a moment later sees the figures.
-        void usagePoll.pollAll(ids)
-        void catalogue.refresh(ids)
-      },
+      onImported: parts.takeIn,
       onRemoved(id) {
         tokens.forget(id)
         affinity.forget(id)
         bus.emit({ kind: 'account_removed', id })
       },
     }),
+    ...signInRoutes({ pool, logins: parts.logins, authBaseUrl: parts.authBaseUrl }),
     ...trendRoutes({ store, pool, clock }),
     ...forecastRoutes({ store, pool, clock, settings: parts.settings }),
     ...resetCreditRoutes({ pool, store, lists: parts.creditLists, redeemer: parts.redeemer }),

@@ -6,16 +6,18 @@ import { createCatalogue } from './accounts/catalogue.ts'
 import { createCreditLists } from './accounts/credit-lists.ts'
 import { createGuardian } from './accounts/guardian.ts'
 import { createKeys } from './accounts/keys.ts'
+import { createLogins } from './accounts/login/logins.ts'
 import { createPool } from './accounts/pool.ts'
 import { createPoolRedeemer } from './accounts/pool-redemption.ts'
 import { createRedeemer } from './accounts/reset-credits.ts'
 import { createResetRule } from './accounts/reset-rule.ts'
 import { createRetryBudget } from './accounts/retry-budget.ts'
 import { createStatistics } from './accounts/statistics.ts'
+import { createTakeIn } from './accounts/take-in.ts'
 import { createTokens, TokenError } from './accounts/tokens.ts'
 import { createUsagePoll } from './accounts/usage-poll.ts'
 import { createAttemptTrail } from './admin/attempt-trail.ts'
-import { createAuditTrail } from './admin/audit.ts'
+import { createAuditTrail, loginEntry } from './admin/audit.ts'
 import { openConfiguredStore } from './app-store.ts'
 import { createSignIn } from './auth/sign-in.ts'
 import type { Config } from './config.ts'
@@ -105,6 +107,17 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const auditTrail = createAuditTrail(store, clock, onError('audit log'))
   const attemptTrail = createAttemptTrail(auditTrail, clock)
   const notifications = createNotifications({ store, bus, pool, clock, version })
+  const takeIn = createTakeIn({ pool, bus, usagePoll, catalogue })
+  const logins = createLogins({
+    ...{ store, client, clock, authBaseUrl, callbackPort: config.oauthCallbackPort },
+    onChange: ({ id, status }) => bus.emit({ kind: 'sign_in', id, status }),
+    onAdded: (id) => takeIn([id]),
+    onOver(flow) {
+      log.info({ signInId: flow.id, status: flow.status, code: flow.fault?.code }, 'sign-in ended')
+      return auditTrail.write(loginEntry(flow))
+    },
+    onError: onError('sign-in'),
+  })
   await pool.load()
   await affinity.load()
   await catalogue.load()
@@ -135,10 +148,12 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     notifications,
     settings,
     settingsKeeper,
+    ...{ logins, takeIn, authBaseUrl },
     /** Write what is queued, and let go of the network and the database. */
     async close() {
       await attemptTrail.flush()
       await notifications.close()
+      await logins.stop()
       await recorder.flush()
       await stored.flush()
       await affinity.flush()

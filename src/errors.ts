@@ -95,6 +95,7 @@ const errors = {
     message: 'There is no group of settings with this name.',
   },
   api_key_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no API key with this id.' },
+  sign_in_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no sign-in with this id.' },
   affinity_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no affinity with this key.' },
   notification_channel_not_found: {
     status: 404,
@@ -137,6 +138,7 @@ const errors = {
     type: 'invalid_request_error',
     message: 'Rules send to this channel.',
   },
+  sign_in_over: { status: 409, type: 'invalid_request_error', message: 'This sign-in is over; start another one.' },
   account_cannot_serve: { status: 409, type: 'invalid_request_error', message: 'The account cannot serve.' },
   settings_conflict: {
     status: 409,
@@ -176,6 +178,7 @@ const errors = {
   usage_limit_reached: { status: 429, type: 'usage_limit_reached', message: 'The usage limit has been reached' },
   internal_error: { status: 500, type: 'server_error', message: 'Something went wrong on this server.' },
   upstream_error: { status: 502, type: 'server_error', message: 'The upstream did not give a usable answer.' },
+  sign_in_unavailable: { status: 502, type: 'server_error', message: 'The sign-in server gave no code.' },
   stream_incomplete: { status: 502, type: 'server_error', message: 'The upstream ended the answer early.' },
   realtime_call_binding_failed: {
     status: 503,

@@ -43,7 +43,16 @@ export function poolOf(size: number): MonthsPool {
 function accountOf(id: string, plan: string): Account {
   return {
     ...{ id, plan, chatgptAccountId: id, seat: id, email: null, workspaceId: null, workspaceLabel: null },
-    ...{ policy: 'normal', priority: 0, tags: [], health: healthy, windows: [], meters: [], credits: null },
+    ...{
+      policy: 'normal',
+      priority: 0,
+      tags: [],
+      alias: null,
+      health: healthy,
+      windows: [],
+      meters: [],
+      credits: null,
+    },
     ...{ limitReached: null, burn: null, statistics: null, createdAtMs: 0, refreshedAtMs: 0, version: 1 },
     ...{ models: null, inFlight: 0, starting: 0, unseenTokens: 0, lastChosenAtMs: 0 },
   }

@@ -75,6 +75,23 @@ CREATE TABLE "limit_counts" (
 	CONSTRAINT "limit_counts_limit_id_shape_start_ms_pk" PRIMARY KEY("limit_id","shape","start_ms")
 );
 --> statement-breakpoint
+CREATE TABLE "logins" (
+	"id" text PRIMARY KEY NOT NULL,
+	"method" text NOT NULL,
+	"status" text NOT NULL,
+	"account_id" text,
+	"started_by" json NOT NULL,
+	"created_at_ms" bigint NOT NULL,
+	"expires_at_ms" bigint NOT NULL,
+	"changed_at_ms" bigint NOT NULL,
+	"state_hash" text,
+	"interval_ms" bigint,
+	"next_poll_at_ms" bigint,
+	"secrets" text,
+	"result" json,
+	"fault" json
+);
+--> statement-breakpoint
 CREATE TABLE "notification_channels" (
 	"id" text PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
@@ -176,6 +193,7 @@ CREATE TABLE "reservations" (
 	"places" json NOT NULL
 );
 --> statement-breakpoint
+ALTER TABLE "accounts" ADD COLUMN "alias" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "client_address" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "source_id" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "egress_id" text;--> statement-breakpoint
@@ -192,6 +210,7 @@ CREATE INDEX "audit_at" ON "audit" USING btree ("at_ms","id");--> statement-brea
 CREATE UNIQUE INDEX "firewall_entries_cidr" ON "firewall_entries" USING btree ("cidr");--> statement-breakpoint
 CREATE INDEX "limit_counts_key" ON "limit_counts" USING btree ("key_id");--> statement-breakpoint
 CREATE INDEX "limit_counts_until" ON "limit_counts" USING btree ("until_ms");--> statement-breakpoint
+CREATE INDEX "logins_created" ON "logins" USING btree ("created_at_ms");--> statement-breakpoint
 CREATE INDEX "notifications_at" ON "notifications" USING btree ("at_ms","id");--> statement-breakpoint
 CREATE INDEX "notifications_next" ON "notifications" USING btree ("channel_id","next_at_ms");--> statement-breakpoint
 CREATE UNIQUE INDEX "passkeys_credential" ON "passkeys" USING btree ("credential_id");--> statement-breakpoint

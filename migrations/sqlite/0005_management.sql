@@ -80,6 +80,24 @@ CREATE TABLE `limit_counts` (
 --> statement-breakpoint
 CREATE INDEX `limit_counts_key` ON `limit_counts` (`key_id`);--> statement-breakpoint
 CREATE INDEX `limit_counts_until` ON `limit_counts` (`until_ms`);--> statement-breakpoint
+CREATE TABLE `logins` (
+	`id` text PRIMARY KEY NOT NULL,
+	`method` text NOT NULL,
+	`status` text NOT NULL,
+	`account_id` text,
+	`started_by` text NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`expires_at_ms` integer NOT NULL,
+	`changed_at_ms` integer NOT NULL,
+	`state_hash` text,
+	`interval_ms` integer,
+	`next_poll_at_ms` integer,
+	`secrets` text,
+	`result` text,
+	`fault` text
+);
+--> statement-breakpoint
+CREATE INDEX `logins_created` ON `logins` (`created_at_ms`);--> statement-breakpoint
 CREATE TABLE `notification_channels` (
 	`id` text PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,
@@ -186,6 +204,7 @@ CREATE TABLE `reservations` (
 );
 --> statement-breakpoint
 CREATE INDEX `reservations_holder` ON `reservations` (`holder`);--> statement-breakpoint
+ALTER TABLE `accounts` ADD `alias` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `client_address` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `source_id` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `egress_id` text;--> statement-breakpoint

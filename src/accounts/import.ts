@@ -13,6 +13,7 @@ export type ImportOutcome = { name: string } & (
 
 const conflicts = {
   ambiguous_seat: 'the file names no user, and more than one stored account fits; sign in again and use the new file',
+  different_account: 'it is not the account that it was to be',
   refresh_token_in_use: 'its refresh token already belongs to another stored account; delete that one first',
 }
 

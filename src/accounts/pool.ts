@@ -139,9 +139,10 @@ export function createPool(deps: PoolDeps): Pool {
     for (const row of stored) {
       const live = before.get(row.id)
       // What happened since the row was asked for is newer than the row, written or not; but for what only persons change.
-      const { policy, priority, tags, refreshedAtMs } = row
+      const { policy, priority, tags, alias, refreshedAtMs } = row
       const isNewer = live && saver.lastChange(row.id) > changesBefore
-      if (isNewer) pool.set(row.id, { ...live, policy, priority, tags, refreshedAtMs, health: signInOf(live, row) })
+      if (isNewer)
+        pool.set(row.id, { ...live, policy, priority, tags, alias, refreshedAtMs, health: signInOf(live, row) })
       else pool.set(row.id, revive(row, live))
     }
     saver.retain((id) => pool.has(id))

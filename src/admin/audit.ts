@@ -1,6 +1,7 @@
 import { AuditLog, AuditQuery } from '../contract/audit.ts'
 import type { Actor } from '../domain/access.ts'
 import type { AuditEntry } from '../domain/audit.ts'
+import type { LoginFlow } from '../domain/login.ts'
 import type { Clock } from '../lib/clock.ts'
 import { timedId } from '../lib/secrets.ts'
 import type { Store } from '../store/store.ts'
@@ -61,4 +62,15 @@ export function entryOf({ principal, request, ...call }: AuditedCall, stranger: 
 export function refusedOf({ principal, request, action, after }: AuditedCall, code: string, stranger: Actor): Refused {
   const method = (after as { method?: string } | undefined)?.method ?? null
   return { action, actor: principal?.actor ?? stranger, requestId: request.id, method, code }
+}
+
+/** The entry of a sign-in with ChatGPT that has ended, whoever was there to see it. */
+export function loginEntry({ id, accountId, startedBy: actor, method, status, result, fault }: LoginFlow) {
+  const account = result?.accountId ?? accountId
+  return {
+    ...{ action: 'account.sign_in', actor, requestId: null, before: null },
+    target: account === null ? { kind: 'sign_in', id } : { kind: 'account', id: account },
+    outcome: status === 'succeeded' ? ('success' as const) : ('failure' as const),
+    after: { signInId: id, method, ...(result ? { outcome: result.outcome } : { code: fault?.code ?? null }) },
+  }
 }

@@ -42,6 +42,7 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
   const accounts = new Set<string>()
   const removed = new Set<string>()
   const requests = new Map<string, LiveRequest>()
+  const signIns = new Map<string, LiveData<'sign_in'>['status']>()
   let settings = false
   let overflow = false
   // Far above what an earlier start can have reached: a reader that comes from there must not get a part of what it missed.
@@ -80,10 +81,12 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
     for (const accountId of removed) events.push(event('account_removed', { accountId }))
     for (const request of requests.values()) events.push(event('request', request))
     if (settings) events.push(event('settings', {}))
+    for (const [id, status] of signIns) events.push(event('sign_in', { id, status }))
     if (overflow) events.push(event('resync', {}))
     accounts.clear()
     removed.clear()
     requests.clear()
+    signIns.clear()
     settings = false
     overflow = false
     publish(events)
@@ -130,6 +133,7 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
     if (live.kind === 'account') accounts.add(live.id)
     else if (live.kind === 'account_removed') removed.add(live.id)
     else if (live.kind === 'settings') settings = true
+    else if (live.kind === 'sign_in') signIns.set(live.id, live.status)
     else if (requests.size >= maxGathered && !requests.has(idOf(live))) overflow = true
     else requests.set(idOf(live), liveRequest(live))
     schedule()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { loginStatuses } from '../domain/login-status.ts'
 import { AccountView } from './accounts.ts'
 import { id, moment, word } from './common.ts'
 import { Overview } from './overview.ts'
@@ -34,6 +35,8 @@ export const LiveEvents = {
     waiting: true,
   }),
   settings: z.object({}),
+  /** A sign-in with ChatGPT goes on; what it says is read by who may. */
+  sign_in: z.object({ id, status: z.enum(loginStatuses) }),
   /** What was missed is no longer kept: read again what is on the screen. */
   resync: z.object({}),
 }

@@ -62,6 +62,8 @@ export type Preferences = {
   priority: number
   /** Lower case. */
   tags: string[]
+  /** What the person calls it; null: by its e-mail address. */
+  alias: string | null
 }
 
 /** Who an account is. `seat` is the user id inside a workspace, or `email:<address>` when the token names none. */

@@ -1,3 +1,4 @@
+import type { LoginStatus } from './login-status.ts'
 import type { RequestRecord } from './request.ts'
 
 /** How far a request has come. */
@@ -8,6 +9,8 @@ export type LiveEvent =
   | { kind: 'account'; id: string }
   | { kind: 'account_removed'; id: string }
   | { kind: 'settings' }
+  /** A sign-in with ChatGPT was begun, went on or ended. */
+  | { kind: 'sign_in'; id: string; status: LoginStatus }
   | {
       kind: 'request'
       requestId: string

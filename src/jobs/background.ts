@@ -23,6 +23,7 @@ export type BackgroundDeps = {
   settingsKeeper: { refresh(): Promise<void> }
   requestSums: RequestFold
   stored: { tend(): Promise<void>; prune(): Promise<void> }
+  logins: { tend(): Promise<void> }
   /** Redeems a reset credit where the rule in the settings says so. */
   applyResetRule: () => Promise<void>
   notifications: { watch(): Promise<void>; deliver(): Promise<void>; prune(): Promise<void> }
@@ -43,6 +44,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
     requestSums,
     stored,
     applyResetRule,
+    logins,
     keepAlive,
     clock,
     usageRefreshMs,
@@ -78,6 +80,8 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
     },
     { name: 'notification rules', everyMs: () => 20_000, run: () => deps.notifications.watch() },
     { name: 'notifications', soon: true, everyMs: () => 5_000, run: () => deps.notifications.deliver() },
+    // Those of other replicas and of an earlier start, too; what is begun here has timers of its own.
+    { name: 'sign-ins', soon: true, everyMs: () => 15_000, run: () => logins.tend() },
     { name: 'reset credits', everyMs: () => minuteMs, run: () => applyResetRule() },
   ]
 }

@@ -59,6 +59,18 @@ function control({ request, url, body }: Exchange, simulator: Simulator): unknow
     case 'POST approve':
       simulator.approveDevice(typeof body?.userCode === 'string' ? body.userCode : '', email)
       return { approved: true }
+    case 'POST deny':
+      simulator.denyDevice(typeof body?.userCode === 'string' ? body.userCode : '')
+      return { denied: true }
+    case 'POST sign-in': {
+      const { error, state } = body ?? {}
+      simulator.planSignIns({
+        ...(email === '' ? {} : { email }),
+        ...(typeof error === 'string' ? { error } : {}),
+        ...(typeof state === 'string' ? { state } : {}),
+      })
+      return { planned: true }
+    }
     case 'POST reset':
       simulator.reset(email === '' ? undefined : email)
       return { reset: true }

@@ -13,6 +13,7 @@ export type FaultPath =
   | 'handshake'
   | 'usage'
   | 'token'
+  | 'exchange'
   | 'models'
   | 'reset_credits'
   | 'redeem'

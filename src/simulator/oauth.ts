@@ -2,20 +2,47 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { SimulatedAccount } from './accounts.ts'
 import { type Answer, type Exchange, jsonAnswer, send, suffer } from './http.ts'
 import { errorAnswer } from './refusals.ts'
+import { choicePage, codePage, donePage } from './sign-in-pages.ts'
 import { clientId, type TokenSet } from './tokens.ts'
 import { accountOf, keep, type World } from './world.ts'
 
-type Grant = { account: SimulatedAccount; redirectUri: string; challenge: string }
-type Device = { userCode: string; account: SimulatedAccount | null }
+type Grant = { account: SimulatedAccount; redirectUri: string; challenge: string; untilMs: number }
+type Device = {
+  userCode: string
+  answer: SimulatedAccount | 'denied' | null
+  trouble: DeviceTrouble[]
+  untilMs: number
+}
+
+export type DeviceTrouble = 'slow_down' | 'error'
+
+/** How the next browser that asks is sent back: as whom, or with which error, or with a state that is none of its own. */
+export type PlannedSignIn = { email?: string; error?: string; state?: string }
 
 /** Sign-in and token routes of the authorisation server. */
 export type OAuth = {
   routes: Record<string, (exchange: Exchange) => Promise<void> | void>
+  /** Of the browsers that ask from now on, one after the other; the first account signs in where nothing is planned. */
+  plan(...signIns: PlannedSignIn[]): void
   /** Lets the device that shows `userCode` in. @throws RangeError for an unknown code or address */
   approveDevice(userCode: string, email: string): void
+  /** @throws RangeError for an unknown code */
+  denyDevice(userCode: string): void
+  /** How the next questions of the device are answered. @throws RangeError for an unknown code */
+  troubleDevice(userCode: string, ...trouble: DeviceTrouble[]): void
 }
 
 const openGrants = 1000
+/** How long a code may be sent in. */
+const grantLifeMs = 10 * 60_000
+const deviceLifeMs = 900_000
+
+/** Puts a value into a map that never outgrows its bound. */
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.set(key, value)
+  const oldest = map.keys().next()
+  if (map.size > openGrants && !oldest.done) map.delete(oldest.value)
+}
 
 function hashed(verifier: string): string {
   return createHash('sha256').update(verifier).digest('base64url')
@@ -37,15 +64,15 @@ function tokenAnswer(set: TokenSet, nowMs: number) {
   })
 }
 
-export function createOAuth(world: World, authUrl: () => string): OAuth {
+/** `interactive`: a browser that signs in sees a page on which a person chooses. */
+export function createOAuth(world: World, authUrl: () => string, interactive: boolean): OAuth {
+  const planned: PlannedSignIn[] = []
   const grants = new Map<string, Grant>()
   const devices = new Map<string, Device>()
 
   function grant(account: SimulatedAccount, redirectUri: string, challenge: string): string {
     const code = `ac_${randomBytes(24).toString('base64url')}`
-    grants.set(code, { account, redirectUri, challenge })
-    const oldest = grants.keys().next()
-    if (grants.size > openGrants && !oldest.done) grants.delete(oldest.value)
+    remember(grants, code, { account, redirectUri, challenge, untilMs: world.clock.now() + grantLifeMs })
     return code
   }
 
@@ -55,7 +82,7 @@ export function createOAuth(world: World, authUrl: () => string): OAuth {
     }
     const grantType = textIn(exchange, 'grant_type')
     if (grantType === 'refresh_token') return refresh(exchange)
-    if (grantType === 'authorization_code') return send(exchange.response, exchangeCode(exchange))
+    if (grantType === 'authorization_code') return exchangeCode(exchange)
     const message = `Unsupported grant type '${grantType}'.`
     send(exchange.response, errorAnswer(400, { code: 'unsupported_grant_type', message }))
   }
@@ -91,58 +118,103 @@ export function createOAuth(world: World, authUrl: () => string): OAuth {
     exchange.request.socket.destroy()
   }
 
-  function exchangeCode(exchange: Exchange): Answer {
+  async function exchangeCode(exchange: Exchange): Promise<void> {
     const code = textIn(exchange, 'code')
     const found = grants.get(code)
     grants.delete(code)
     const fits =
       found?.redirectUri === textIn(exchange, 'redirect_uri') &&
-      found.challenge === hashed(textIn(exchange, 'code_verifier'))
+      found.challenge === hashed(textIn(exchange, 'code_verifier')) &&
+      found.untilMs > world.clock.now()
     if (!found || !fits) {
-      return errorAnswer(400, { code: 'invalid_grant', message: 'The code is not valid.' })
+      return send(exchange.response, errorAnswer(400, { code: 'invalid_grant', message: 'The code is not valid.' }))
     }
     exchange.record.email = found.account.email
-    return tokenAnswer(world.tokens.issue(found.account), world.clock.now())
+    world.log(`${found.account.email} signed in`)
+    const effect = world.faults.take(found.account, 'exchange', { model: '', nowMs: world.clock.now() })
+    if (await suffer(exchange, effect, world.clock)) return
+    send(exchange.response, tokenAnswer(world.tokens.issue(found.account), world.clock.now()))
   }
 
-  /** There is nobody to type a password: `login_hint` names the account, else the first one signs in. */
   function authorize(exchange: Exchange): Answer {
     const query = exchange.url.searchParams
-    const hint = query.get('login_hint')
-    const account = world.accounts.find(({ email }) => hint === null || email === hint)
     const redirectUri = query.get('redirect_uri')
-    if (!account || !redirectUri || query.get('client_id') !== clientId) {
+    const isWhole =
+      query.get('response_type') === 'code' &&
+      query.get('client_id') === clientId &&
+      query.get('code_challenge_method') === 'S256' &&
+      (query.get('code_challenge') ?? '') !== '' &&
+      (query.get('state') ?? '') !== ''
+    if (!redirectUri || !URL.canParse(redirectUri) || !isWhole) {
       return errorAnswer(400, { code: 'invalid_request', message: 'The request is not valid.' })
     }
+    const hint = query.get('login_hint')
+    if (interactive && hint === null && query.get('error') === null && planned.length === 0) {
+      return choicePage(exchange.url, world.accounts)
+    }
+    const plan = planned.shift() ?? {}
+    const email = hint ?? plan.email
+    const account = world.accounts.find((one) => email === undefined || one.email === email)
+    const error = query.get('error') ?? plan.error ?? (account ? null : 'access_denied')
     const target = new URL(redirectUri)
-    target.searchParams.set('code', grant(account, redirectUri, query.get('code_challenge') ?? ''))
-    target.searchParams.set('state', query.get('state') ?? '')
+    if (error !== null || !account) target.searchParams.set('error', error ?? 'access_denied')
+    else target.searchParams.set('code', grant(account, redirectUri, query.get('code_challenge') ?? ''))
+    target.searchParams.set('state', plan.state ?? query.get('state') ?? '')
     return { status: 302, headers: { location: target.href }, body: '' }
   }
 
   function userCode(): Answer {
+    if (world.deviceLogin === 'off') return jsonAnswer(404, { detail: 'Not Found' })
     const deviceAuthId = `deviceauth_${randomBytes(12).toString('hex')}`
     const shown = randomBytes(4).toString('hex').toUpperCase()
-    const device: Device = { userCode: `${shown.slice(0, 4)}-${shown.slice(4)}`, account: null }
-    devices.set(deviceAuthId, device)
-    const oldest = devices.keys().next()
-    if (devices.size > openGrants && !oldest.done) devices.delete(oldest.value)
-    const expiresAt = new Date(world.clock.now() + 900_000).toISOString()
+    const untilMs = world.clock.now() + deviceLifeMs
+    const device: Device = { userCode: `${shown.slice(0, 4)}-${shown.slice(4)}`, answer: null, trouble: [], untilMs }
+    remember(devices, deviceAuthId, device)
+    const expiresAt = new Date(untilMs).toISOString()
     const reply = { device_auth_id: deviceAuthId, user_code: device.userCode, interval: '5', expires_at: expiresAt }
     return jsonAnswer(200, reply)
   }
 
   function deviceToken(exchange: Exchange): Answer {
-    const device = devices.get(textIn(exchange, 'device_auth_id'))
-    if (!device?.account || device.userCode !== textIn(exchange, 'user_code')) {
+    const id = textIn(exchange, 'device_auth_id')
+    const device = devices.get(id)
+    const isKnown = device !== undefined && device.userCode === textIn(exchange, 'user_code')
+    const trouble = isKnown ? device.trouble.shift() : undefined
+    if (trouble === 'slow_down') return errorAnswer(400, { code: 'slow_down', message: 'Ask less often.' })
+    if (trouble === 'error') return errorAnswer(503, { code: 'server_error', message: 'Something went wrong.' })
+    if (isKnown && device.untilMs <= world.clock.now()) {
+      return errorAnswer(400, { code: 'expired_token', message: 'The code has expired.' })
+    }
+    if (isKnown && device.answer === 'denied') {
+      devices.delete(id)
+      return errorAnswer(400, { code: 'access_denied', message: 'The request was denied.' })
+    }
+    if (!isKnown || device.answer === null || device.answer === 'denied') {
       const error = { code: 'deviceauth_authorization_unknown', message: 'Device authorization is pending.' }
       return errorAnswer(403, error)
     }
-    devices.delete(textIn(exchange, 'device_auth_id'))
+    devices.delete(id)
     const verifier = randomBytes(32).toString('base64url')
-    const code = grant(device.account, `${authUrl()}/deviceauth/callback`, hashed(verifier))
+    const code = grant(device.answer, `${authUrl()}/deviceauth/callback`, hashed(verifier))
     const reply = { authorization_code: code, code_verifier: verifier, code_challenge: hashed(verifier) }
     return jsonAnswer(200, reply)
+  }
+
+  const waiting = (shown: string): Device => {
+    const device = [...devices.values()].find((one) => one.userCode === shown)
+    if (!device) throw new RangeError(`There is no sign-in with the code ${shown}.`)
+    return device
+  }
+
+  /** Where a person types the code. The simulator's page also asks who it is. */
+  function devicePage({ url }: Exchange): Answer {
+    const shown = (url.searchParams.get('user_code') ?? '').trim().toUpperCase()
+    if (shown === '') return codePage(world.accounts, '')
+    const device = [...devices.values()].find((one) => one.userCode === shown)
+    if (!device) return codePage(world.accounts, `Nobody waits for the code ${shown}.`)
+    const email = url.searchParams.get('email')
+    device.answer = world.accounts.find((one) => one.email === email) ?? 'denied'
+    return donePage(device.answer === 'denied' ? 'Refused.' : 'Allowed.')
   }
 
   return {
@@ -151,11 +223,17 @@ export function createOAuth(world: World, authUrl: () => string): OAuth {
       'GET /oauth/authorize': (exchange) => send(exchange.response, authorize(exchange)),
       'POST /api/accounts/deviceauth/usercode': (exchange) => send(exchange.response, userCode()),
       'POST /api/accounts/deviceauth/token': (exchange) => send(exchange.response, deviceToken(exchange)),
+      'GET /codex/device': (exchange) => send(exchange.response, devicePage(exchange)),
     },
+    plan: (...signIns) => void planned.push(...signIns),
     approveDevice(shown, email) {
-      const device = [...devices.values()].find((waiting) => waiting.userCode === shown)
-      if (!device) throw new RangeError(`There is no sign-in with the code ${shown}.`)
-      device.account = accountOf(world.accounts, email)
+      waiting(shown).answer = accountOf(world.accounts, email)
+    },
+    denyDevice(shown) {
+      waiting(shown).answer = 'denied'
+    },
+    troubleDevice(shown, ...trouble) {
+      waiting(shown).trouble.push(...trouble)
     },
   }
 }

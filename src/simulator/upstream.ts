@@ -7,7 +7,7 @@ import { answerControl } from './control.ts'
 import { createFaultScripts, type Fault } from './faults.ts'
 import { type Exchange, follow, jsonAnswer, type RecordedRequest, readBody, send } from './http.ts'
 import { type JsonObject, parseObject } from './json.ts'
-import { createOAuth } from './oauth.ts'
+import { createOAuth, type DeviceTrouble, type PlannedSignIn } from './oauth.ts'
 import { isCallSocket, joinCall } from './realtime.ts'
 import { createRecords } from './records.ts'
 import { detailAnswer } from './refusals.ts'
@@ -31,6 +31,8 @@ export type SimulatorOptions = {
   webSockets?: boolean
   /** A `codex.rate_limits` event at the start of each turn on a socket; left out by default. */
   rateLimitFrames?: boolean
+  /** A browser that signs in sees a page on which a person chooses an account; by default it is sent back at once. */
+  interactiveSignIn?: boolean
   log?: (line: string) => void
 }
 
@@ -63,7 +65,15 @@ export type Simulator = {
   setUsed(email: string, kind: WindowKind, percent: number, resetsInSeconds?: number): void
   /** Empties windows and faults of one account, or of all, then with everything recorded. Open sockets stay. */
   reset(email?: string): void
+  /** How the next browsers that sign in are sent back; as the first account where nothing is planned. */
+  planSignIns(...signIns: PlannedSignIn[]): void
+  /** The next three throw a RangeError for a code that nobody shows. */
   approveDevice(userCode: string, email: string): void
+  denyDevice(userCode: string): void
+  /** How the next questions of the device are answered. */
+  troubleDevice(userCode: string, ...trouble: DeviceTrouble[]): void
+  /** Whether codes for signing in elsewhere are given out from now on. */
+  setDeviceLogin(state: 'on' | 'off'): void
   /** Drops every connection and stops. */
   close(): Promise<void>
 }
@@ -88,6 +98,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     tokens: createTokens(clock),
     faults: createFaultScripts(),
     eventDelayMs: options.eventDelayMs ?? 0,
+    deviceLogin: 'on',
     webSockets: options.webSockets ?? true,
     rateLimitFrames: options.rateLimitFrames ?? false,
     records: createRecords(),
@@ -96,7 +107,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
   const sockets = new Set<Socket>()
   let url = ''
-  const oauth = createOAuth(world, () => url)
+  const oauth = createOAuth(world, () => url, options.interactiveSignIn ?? false)
 
   const webSockets = createSockets(world)
 
@@ -196,7 +207,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       world.records.list.length = 0
       world.refreshes.length = 0
     },
+    planSignIns: oauth.plan,
     approveDevice: oauth.approveDevice,
+    denyDevice: oauth.denyDevice,
+    troubleDevice: oauth.troubleDevice,
+    setDeviceLogin(state) {
+      world.deviceLogin = state
+    },
     close: () =>
       new Promise((resolve, reject) => {
         server.close((error) => (error ? reject(error) : resolve()))

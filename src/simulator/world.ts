@@ -15,6 +15,8 @@ export type World = {
   tokens: Tokens
   faults: FaultScripts
   eventDelayMs: number
+  /** `off`: no codes for signing in elsewhere are given out. */
+  deviceLogin: 'on' | 'off'
   /** Whether a handshake is taken; refused with 426 otherwise. */
   webSockets: boolean
   /** Whether each turn on a socket begins with a `codex.rate_limits` event. */

@@ -16,6 +16,7 @@ export async function importAccount(
   vault: Vault,
   candidate: ImportCandidate,
   nowMs: number,
+  onlyId: string | null,
 ): Promise<ImportResult> {
   const sameWorkspace = await tx
     .select()
@@ -23,6 +24,9 @@ export async function importAccount(
     .where(eq(t.accounts.chatgptAccountId, candidate.chatgptAccountId))
   const target = findTarget(sameWorkspace, candidate)
   if (target.kind === 'ambiguous') return { kind: 'conflict', reason: 'ambiguous_seat' }
+  if (onlyId !== null && (target.kind !== 'known' || target.row.id !== onlyId)) {
+    return { kind: 'conflict', reason: 'different_account' }
+  }
   const id = target.kind === 'known' ? target.row.id : accountId(candidate.chatgptAccountId, target.seat)
   const refreshFingerprint = fingerprint(candidate.tokens.refreshToken.reveal())
   const [holder] = await tx
@@ -41,7 +45,7 @@ export async function importAccount(
     seat: target.seat,
     ...profile(candidate),
     ...healthColumns(healthy),
-    ...{ policy: 'normal', priority: 0, tags: [] },
+    ...{ policy: 'normal', priority: 0, tags: [], alias: null },
     ...{ windows: [], meters: [], credits: null, limitReached: null, burn: null, statistics: null },
     createdAtMs: nowMs,
     refreshedAtMs: candidate.refreshedAtMs,

@@ -45,10 +45,10 @@ export function createAccounts(t: Tables, unit: Unit, vault: Vault): Store['acco
       )
       return row?.value ?? 0
     },
-    import(candidate, nowMs) {
+    import(candidate, nowMs, onlyId = null) {
       const work = async (tx: Db) => {
         await touch(tx)
-        return importAccount(tx, t, vault, candidate, nowMs)
+        return importAccount(tx, t, vault, candidate, nowMs, onlyId)
       }
       return unit('accounts.import', work, 'durable')
     },
@@ -67,12 +67,12 @@ export function createAccounts(t: Tables, unit: Unit, vault: Vault): Store['acco
     savePreferences(id: string, change: Partial<Preferences>) {
       return unit('accounts.savePreferences', async (tx) => {
         await touch(tx)
-        const { policy, priority, tags } = accounts
+        const { policy, priority, tags, alias } = accounts
         const [row] = await tx
           .update(accounts)
           .set({ ...change, version: nextVersion(accounts) })
           .where(eq(accounts.id, id))
-          .returning({ policy, priority, tags })
+          .returning({ policy, priority, tags, alias })
         return row ?? null
       })
     },

@@ -7,6 +7,7 @@ import { createFirewall } from './firewall.ts'
 import { checkKey } from './key-check.ts'
 import { createKeys } from './keys.ts'
 import { createLedgerStore } from './ledger.ts'
+import { createLogins } from './logins.ts'
 import { createNotifications } from './notifications.ts'
 import { createPasskeys } from './passkeys.ts'
 import { createRedemptions } from './redemptions.ts'
@@ -43,6 +44,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     redemptions: createRedemptions(tables, unit),
     catalogues: createCatalogues(tables, unit),
     keys: createKeys(tables, unit),
+    logins: createLogins(tables, unit, vault),
     audit: createAudit(tables, unit),
     notifications: createNotifications(tables, unit, vault),
     settings: createSettings(tables, unit),

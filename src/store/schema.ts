@@ -14,6 +14,7 @@ import { auditTables } from './schema/audit.ts'
 import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
 import { keyTables } from './schema/keys.ts'
 import { ledgerTables } from './schema/ledger.ts'
+import { loginTables } from './schema/logins.ts'
 import { notificationTables } from './schema/notifications.ts'
 import { requestSumTables } from './schema/request-sums.ts'
 
@@ -26,6 +27,8 @@ function define(c: Dialect) {
       chatgptAccountId: c.text().notNull(),
       seat: c.text().notNull(),
       email: c.text(),
+      /** What a person calls the account. */
+      alias: c.text(),
       plan: c.text().notNull(),
       workspaceId: c.text(),
       workspaceLabel: c.text(),
@@ -298,6 +301,7 @@ function define(c: Dialect) {
     ...keyTables(c),
     ...ledgerTables(c),
     ...notificationTables(c),
+    ...loginTables(c),
     counters,
     meta,
   }

@@ -15,6 +15,7 @@ import type { AccountStatistics } from '../domain/statistics.ts'
 import type { StoredEvent, StoredKind, StoredName, StoredObject } from '../domain/stored.ts'
 import type { HourOfUse } from '../domain/usage-hours.ts'
 import type { Secret } from '../lib/secrets.ts'
+import type { LoginStore } from './login-store.ts'
 import type { NotificationStore } from './notification-store.ts'
 import type { RequestStore, RequestSumStore } from './request-store.ts'
 
@@ -54,6 +55,8 @@ export type ImportResult =
   | { kind: 'imported' | 'updated'; account: StoredAccount }
   /** Several stored accounts fit, or the refresh token already belongs to another identity. */
   | { kind: 'conflict'; reason: 'ambiguous_seat' | 'refresh_token_in_use' }
+  /** It is not the account that it was to be. */
+  | { kind: 'conflict'; reason: 'different_account' }
 
 export type SignInState = {
   passwordHash: string | null
@@ -145,8 +148,11 @@ export type Store = {
     list(): Promise<StoredAccount[]>
     /** Changes whenever any account row was added, changed or removed by anybody. */
     version(): Promise<number>
-    /** Insert, or heal the row of the same identity: new tokens, sign-in cleared, history, pause and id kept. */
-    import(candidate: ImportCandidate, nowMs: number): Promise<ImportResult>
+    /**
+     * Insert, or heal the row of the same identity: new tokens, sign-in cleared, history, pause and id kept. With
+     * `onlyId`, nothing is written for any other account.
+     */
+    import(candidate: ImportCandidate, nowMs: number, onlyId?: string | null): Promise<ImportResult>
     saveHealth(id: string, health: Health): Promise<void>
     saveFigures(id: string, figures: Figures): Promise<void>
     saveStatistics(id: string, statistics: AccountStatistics): Promise<void>
@@ -263,6 +269,8 @@ export type Store = {
     begin(redemption: Redemption): Promise<boolean>
     settle(id: string, outcome: Pick<Redemption, 'outcome' | 'error' | 'windowsReset' | 'settledAtMs'>): Promise<void>
   }
+  /** Sign-ins with ChatGPT; what they prove themselves with is encrypted. */
+  logins: LoginStore
   catalogues: {
     load(): Promise<CatalogueRow[]>
     save(row: CatalogueRow): Promise<void>

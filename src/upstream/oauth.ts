@@ -5,7 +5,7 @@ import { readWhole } from './opening.ts'
 import { TransportError } from './transport-error.ts'
 
 /** The public client id of Codex; tokens from `auth.json` files belong to it (protocol reference, §2.1). */
-const clientId = 'app_EMoamEEZ73f0CkXaXp7hrann'
+export const clientId = 'app_EMoamEEZ73f0CkXaXp7hrann'
 const refreshDeadlineMs = 15_000
 
 /** How a refresh ended. */
@@ -29,7 +29,8 @@ const reauthCodes = new Set([
 ])
 const closedCodes = new Set(['account_deactivated', 'account_suspended', 'account_deleted'])
 
-const success = z.object({
+/** All three are needed: an answer without one of them is none. */
+export const tokenAnswer = z.object({
   access_token: z.string().min(1),
   refresh_token: z.string().min(1),
   id_token: z.string().min(1),
@@ -66,9 +67,9 @@ export async function refreshTokens(
 }
 
 function resultOf(status: number, text: string, sent: Secret): RefreshResult {
-  const json = parse(text)
+  const json = parseAnswer(text)
   if (status >= 200 && status < 300) {
-    const tokens = success.safeParse(json)
+    const tokens = tokenAnswer.safeParse(json)
     if (!tokens.success) return { kind: 'lost', code: 'invalid_response' }
     const { access_token, refresh_token, id_token } = tokens.data
     return {
@@ -78,7 +79,7 @@ function resultOf(status: number, text: string, sent: Secret): RefreshResult {
       idToken: new Secret(id_token),
     }
   }
-  const code = codeOf(json, sent) ?? `http_${status}`
+  const code = refusalCode(json, sent) ?? `http_${status}`
   if (closedCodes.has(code)) return { kind: 'ended', as: 'deactivated', code }
   if (reauthCodes.has(code)) return { kind: 'ended', as: 'reauth_required', code }
   return { kind: 'later', code }
@@ -97,8 +98,8 @@ const refusal = z.object({
 /** What may go into logs and the database as a code: one word in one case, not text that quotes what was sent. */
 const word = /^(?:[a-z0-9_.-]{1,64}|[A-Z0-9_.-]{1,64})$/
 
-/** The code of an OAuth refusal, in the four forms that were seen (protocol reference, §2.4). */
-function codeOf(json: unknown, sent: Secret): string | undefined {
+/** The code of an OAuth refusal, in the four forms that were seen (protocol reference, §2.4); never one that quotes what was sent. */
+export function refusalCode(json: unknown, sent: Secret): string | undefined {
   const parsed = refusal.safeParse(json)
   if (!parsed.success) return undefined
   const { error, error_code, code } = parsed.data
@@ -109,7 +110,8 @@ function codeOf(json: unknown, sent: Secret): string | undefined {
   return lower.includes(sent.reveal().toLowerCase()) ? undefined : lower
 }
 
-function parse(body: string): unknown {
+/** Null for what is no JSON. */
+export function parseAnswer(body: string): unknown {
   try {
     return JSON.parse(body)
   } catch {

@@ -75,7 +75,7 @@ describe('every route', () => {
     expect(own.filter((one) => !isTurn(one) && !isSocket(one))).toEqual([])
   })
 
-  it('has a deadline: half a minute, except for turns, imports, what-if and live events', () => {
+  it('has a deadline: half a minute, except for turns, imports, sign-ins, what-if and live events', () => {
     // A turn reads its own body, with a deadline of its own, and ends itself when it takes too long.
     const deadlines = routes.flatMap(({ url, options }) =>
       options.config?.readsBody ? [] : [{ url, ms: options.handlerTimeout ?? 0 }],
@@ -84,7 +84,7 @@ describe('every route', () => {
     const long = new Set(deadlines.flatMap(({ url, ms }) => (ms > 30_000 ? [url] : [])))
     const allowed = (url: string) =>
       /^\/(v1|backend-api)\//.test(url) ||
-      ['/api/accounts/import', '/api/routing/what-if'].includes(url) ||
+      ['/api/accounts/import', '/api/sign-ins/:id/callback', '/api/routing/what-if'].includes(url) ||
       url.endsWith('/events')
     expect([...long].filter((url) => !allowed(url))).toEqual([])
   })

@@ -43,6 +43,7 @@ export function anAccount(id: string, given: Partial<Account> = {}): Account {
     policy: 'normal',
     priority: 0,
     tags: [],
+    alias: null,
     meters: [],
     limitReached: null,
     burn: null,

@@ -56,6 +56,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     CODEX_LB_AUTH_BASE_URL: simulator.authUrl,
     CODEX_LB_REALTIME_BASE_URL: simulator.url,
     CODEX_LB_DRAIN_SECONDS: '2',
+    // Several of these run side by side; a test of the listener names a port.
+    CODEX_LB_OAUTH_CALLBACK_PORT: '0',
     ...options.env,
   }
   const { config } = readConfig(env, dataDir)
