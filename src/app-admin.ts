@@ -87,7 +87,7 @@ export async function addAdmin(
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
     ...settingsRoutes({ pool, settings: parts.settingsKeeper }),
-    ...apiKeyRoutes({ keys: parts.keys, store, pool, clock, flush }),
+    ...apiKeyRoutes({ keys: parts.keys, ledger: parts.ledger, store, pool, clock, flush }),
     ...auditRoutes({ store }),
     ...doctorRoutes({ store, pool, clock, config }),
     ...whatIfRoutes({

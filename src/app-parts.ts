@@ -6,6 +6,7 @@ import { createCatalogue } from './accounts/catalogue.ts'
 import { createCreditLists } from './accounts/credit-lists.ts'
 import { createGuardian } from './accounts/guardian.ts'
 import { createKeys } from './accounts/keys.ts'
+import { createLedger } from './accounts/ledger.ts'
 import { createLogins } from './accounts/login/logins.ts'
 import { createPool } from './accounts/pool.ts'
 import { createPoolRedeemer } from './accounts/pool-redemption.ts'
@@ -90,6 +91,10 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     onError: (accountId, error) => (accountId === null ? onError('model lists')(error) : onCallError(accountId, error)),
   })
   const recorder = createRecorder(store, clock, onError('request log'))
+  const ledger = createLedger({
+    ...{ store: store.ledger, clock, onError: onError('limits of keys') },
+    flushLog: () => recorder.flush(),
+  })
   const stored = createStored({
     ...{ store: store.responses, clock, settings, maxHistoryBytes: maxBodyBytes },
     onError: onError('stored responses'),
@@ -122,6 +127,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   await affinity.load()
   await catalogue.load()
   await keys.load()
+  await ledger.load()
   return {
     ...{
       store,
@@ -130,6 +136,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       pool,
       admission,
       keys,
+      ledger,
       retries,
       tokens,
       affinity,
@@ -149,6 +156,8 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     settings,
     settingsKeeper,
     ...{ logins, takeIn, authBaseUrl },
+    /** Of a key as it is now. */
+    limitsOf: (keyId: string) => keys.get(keyId)?.limits ?? [],
     /** Write what is queued, and let go of the network and the database. */
     async close() {
       await attemptTrail.flush()
@@ -158,6 +167,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       await stored.flush()
       await affinity.flush()
       await keys.flush()
+      await ledger.close()
       await pool.flush()
       await client.close()
       await store.close()

@@ -175,6 +175,7 @@ const errors = {
     message: 'Use HTTP: WebSockets are not offered.',
   },
   too_many_attempts: { status: 429, type: 'rate_limit_error', message: 'Too many attempts.' },
+  key_limit_reached: { status: 429, type: 'rate_limit_exceeded', message: 'This key has used what it may.' },
   usage_limit_reached: { status: 429, type: 'usage_limit_reached', message: 'The usage limit has been reached' },
   internal_error: { status: 500, type: 'server_error', message: 'Something went wrong on this server.' },
   upstream_error: { status: 502, type: 'server_error', message: 'The upstream did not give a usable answer.' },
@@ -215,6 +216,12 @@ export type ErrorDetails = {
   fields?: FieldFault[]
   /** Seconds until a retry makes sense; becomes `Retry-After`. */
   retryAfterSeconds?: number
+  /** Coming back by itself makes no sense for a client; the SDKs are told so. */
+  isFinal?: boolean
+  /** Replaces the table's type. For clients. */
+  type?: string
+  /** Goes into the error beside what every error has. For clients. */
+  more?: Record<string, unknown>
   /** For `usage_limit_reached`: when the first account is usable again, epoch ms, and its plan. */
   resetsAtMs?: number | null
   plan?: string
@@ -237,11 +244,20 @@ export class AppError extends Error {
   }
 }
 
+/** What an error says in headers. A usage window does not come back within the seconds after which SDKs repeat a 429. */
+export function retryHeaders({ code, details }: AppError): Record<string, string> {
+  const { retryAfterSeconds: wait, isFinal = code === 'usage_limit_reached' } = details
+  return {
+    ...(wait === undefined ? {} : { 'retry-after': String(wait) }),
+    ...(isFinal ? { 'x-should-retry': 'false' } : {}),
+  }
+}
+
 /** The envelope of `/v1` and `/backend-api`. A spent pool takes the upstream's own shape, which Codex turns into its limit message. */
 export function openAiBody(error: AppError, nowMs: number): unknown {
-  const { type } = errors[error.code]
+  const { type = errors[error.code].type, param = null, more } = error.details
   if (error.code !== 'usage_limit_reached') {
-    return { error: { message: error.message, type, code: error.code, param: error.details.param ?? null } }
+    return { error: { message: error.message, type, code: error.code, param, ...more } }
   }
   const { resetsAtMs = null, plan } = error.details
   return {

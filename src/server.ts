@@ -7,7 +7,7 @@ import { refuseBroken } from './broken-request.ts'
 import type { ClientGate } from './client-gate.ts'
 import type { Access, Principal } from './domain/access.ts'
 import type { Guest } from './domain/api-key.ts'
-import { AppError, dashboardBody, type ErrorCode, openAiBody } from './errors.ts'
+import { AppError, dashboardBody, type ErrorCode, openAiBody, retryHeaders } from './errors.ts'
 import { admit, type GateRules } from './gate.ts'
 import type { Clock } from './lib/clock.ts'
 import { faultSentence, fieldFaults } from './lib/field-faults.ts'
@@ -185,9 +185,7 @@ function sendError(
       .code(foreign.status)
       .headers({ 'x-request-id': request.id, ...foreign.headers })
       .send(foreign.body)
-  const { retryAfterSeconds } = told.details
-  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
-  reply.header('x-request-id', request.id)
+  reply.headers({ ...retryHeaders(told), 'x-request-id': request.id })
   const isDashboard = request.url.startsWith('/api/') && !request.url.startsWith('/api/codex/')
   const body = isDashboard ? dashboardBody(told, request.id) : openAiBody(told, clock.now())
   return reply.code(told.status).type('application/json; charset=utf-8').send(JSON.stringify(body))

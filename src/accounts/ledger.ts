@@ -3,6 +3,7 @@ import { type Amounts, appliesTo, type LimitRefusal, refusalBy, type Standing } 
 import { bucketAt, type KeyLimit, shapeOf, stretchesOf } from '../domain/limits.ts'
 import { dayMs } from '../domain/quota.ts'
 import type { LimitCount, Reservation, Settlement } from '../domain/reservation.ts'
+import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
 import { createWriteBehind } from '../lib/write-behind.ts'
@@ -33,7 +34,10 @@ export type Reserved = { held: Held | null; refusal: null } | { held: null; refu
 export type Ledger = {
   /** Takes over what is stored, and settles what a life before this one has left. */
   load(): Promise<void>
-  /** Memory answers; the store is asked only for a limit that was not counted before. */
+  /**
+   * Memory answers; the store is asked only for a limit that was not counted before.
+   * @throws AppError `overloaded` when that cannot be done
+   */
   reserve(ask: LedgerAsk): Promise<Reserved>
   /** The request is over, and has used this. False: it was over already. */
   settle(held: Held, used: Amounts): boolean
@@ -160,7 +164,13 @@ export function createLedger({ store, flushLog, clock, onError }: LedgerDeps): L
     countOpen(limit.id)
   }
   const beginAll = async (keyId: string, limits: readonly KeyLimit[]) => {
-    for (const limit of limits) if (!book.has(limit)) await begin(keyId, limit)
+    try {
+      for (const limit of limits) if (!book.has(limit)) await begin(keyId, limit)
+    } catch (error) {
+      onError(error)
+      const message = 'What this key has used cannot be read from the database; try again in 5 s.'
+      throw new AppError('overloaded', { message, retryAfterSeconds: 5 }, { cause: error })
+    }
   }
 
   const end = ({ id }: Held, used: Amounts | null): boolean => {

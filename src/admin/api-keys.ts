@@ -1,4 +1,5 @@
 import type { Keys } from '../accounts/keys.ts'
+import type { Ledger } from '../accounts/ledger.ts'
 import type { Pool } from '../accounts/pool.ts'
 import {
   ApiKeyChange,
@@ -9,6 +10,7 @@ import {
   ApiKeyWithSecret,
 } from '../contract/api-keys.ts'
 import { type ApiKey, isInScope, type KeyRules, type KeyUse, keyStatus, scopeOf } from '../domain/api-key.ts'
+import type { Standing } from '../domain/limit-counts.ts'
 import { dayMs } from '../domain/quota.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -19,6 +21,7 @@ import { type AnyRoute, route } from './route.ts'
 
 export type ApiKeyDeps = {
   keys: Keys
+  ledger: Pick<Ledger, 'standing' | 'forget'>
   store: { keys: Pick<Store['keys'], 'use'> }
   pool: Pick<Pool, 'accounts'>
   clock: Clock
@@ -103,6 +106,7 @@ export function apiKeyRoutes(deps: ApiKeyDeps): AnyRoute[] {
       async ({ params: { id }, audit }) => {
         const gone = await keys.remove(id)
         if (gone === null) throw new AppError('api_key_not_found')
+        await deps.ledger.forget(id)
         audit({ before: { ...rulesOf(gone), prefix: gone.prefix } })
       },
     ),
@@ -118,12 +122,16 @@ function difference(before: KeyRules, after: KeyRules) {
   return { before: changed(before), after: changed(after) }
 }
 
-async function viewsOf(keys: readonly ApiKey[], { store, pool, clock, flush }: ApiKeyDeps): Promise<ApiKeyView[]> {
+async function viewsOf(
+  keys: readonly ApiKey[],
+  { store, pool, clock, flush, ledger }: ApiKeyDeps,
+): Promise<ApiKeyView[]> {
   await flush()
   const nowMs = clock.now()
   const today = Math.floor(nowMs / dayMs) * dayMs
   const use = await store.keys.use(today - (shownDays - 1) * dayMs)
-  return keys.map((key) => {
+  const standings = await Promise.all(keys.map(({ id, limits }) => ledger.standing(id, limits)))
+  return keys.map((key, index) => {
     const { secretHash: _hash, revision: _revision, expiresAtMs, createdAtMs, lastUsedAtMs, ...shown } = key
     const { lifetime = nothing, since = nothing } = use.get(key.id) ?? {}
     const scope = scopeOf(key)
@@ -132,6 +140,7 @@ async function viewsOf(keys: readonly ApiKey[], { store, pool, clock, flush }: A
       ...{ allowedModels: copy(key.allowedModels), allowedEfforts: copy(key.allowedEfforts) },
       ...{ accountIds: copy(key.accountIds), tags: copy(key.tags), allowedAddresses: copy(key.allowedAddresses) },
       limits: [...key.limits],
+      limitUse: (standings[index] ?? []).map(limitUse),
       accountsInScope: scope && pool.accounts().filter((account) => isInScope(account, scope)).length,
       status: keyStatus(key, nowMs),
       expiresAt: isoOrNull(expiresAtMs),
@@ -148,6 +157,10 @@ function useView({ requests, inputTokens, cachedTokens, outputTokens, costMicroU
   const totalTokens = inputTokens + outputTokens
   const costUsd = costMicroUsd / 1_000_000
   return { requests, totalTokens, inputTokens, cachedInputTokens: cachedTokens, outputTokens, costUsd }
+}
+
+function limitUse({ limit, used, reserved, left, resetAtMs }: Standing) {
+  return { limitId: limit.id, used, reserved, left, resetAt: isoOrNull(resetAtMs) }
 }
 
 function copy<T>(list: readonly T[] | null): T[] | null {

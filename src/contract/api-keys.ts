@@ -87,6 +87,19 @@ export const ApiKeyView = z.object({
       model: z.string().nullable(),
     }),
   ),
+  /** How each of them stands now, in the same order. */
+  limitUse: z.array(
+    z.object({
+      limitId: z.string(),
+      /** By requests that are over. */
+      used: z.int(),
+      /** By requests under way, as they have declared. */
+      reserved: z.int(),
+      left: z.int(),
+      /** When there is more room than now; null: nothing is used. */
+      resetAt: moment.nullable(),
+    }),
+  ),
   poolSharePercent: z.int().nullable(),
   expiresAt: moment.nullable(),
   createdAt: moment,

@@ -23,14 +23,18 @@ export type Settlement = { id: string; used: Amounts | null }
 /** What has been used in a piece of time by requests that are over. */
 export type LimitCount = Bucket & { limitId: string; shape: string; keyId: string; used: number }
 
+/** What a record says of how much its request has used. */
+export type Ended = Pick<RequestRecord, 'status' | 'httpStatus' | 'usage' | 'costMicroUsd' | 'firstTokenMs'>
+
 /**
- * What a request has used in the end. Nothing, when its client got an error in place of an answer; what it declared, when
- * an answer began and nobody told what it took: the client hung up, or the answer broke off.
+ * What a request has used in the end. Nothing, when its client got an error before any output; what it declared, when an
+ * answer began and nobody told what it took: the client hung up, or the answer broke off.
  */
 export function usedBy(
-  { httpStatus, usage, costMicroUsd }: Pick<RequestRecord, 'httpStatus' | 'usage' | 'costMicroUsd'>,
+  { status, httpStatus, usage, costMicroUsd, firstTokenMs }: Ended,
   declared: Amounts,
 ): Amounts | null {
   if (httpStatus >= 400) return null
-  return usage === null ? declared : amountsOf({ ...usage, costMicroUsd })
+  if (usage !== null) return amountsOf({ ...usage, costMicroUsd })
+  return status === 'error' && firstTokenMs === null ? null : declared
 }

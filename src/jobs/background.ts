@@ -2,6 +2,7 @@ import type { Affinity } from '../accounts/affinity.ts'
 import type { Catalogue } from '../accounts/catalogue.ts'
 import type { Guardian } from '../accounts/guardian.ts'
 import type { Keys } from '../accounts/keys.ts'
+import type { Ledger } from '../accounts/ledger.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { UsagePoll } from '../accounts/usage-poll.ts'
 import { hourMs, minuteMs } from '../domain/quota.ts'
@@ -14,6 +15,7 @@ import type { Rollup } from './rollup.ts'
 export type BackgroundDeps = {
   pool: Pool
   keys: Keys
+  ledger: Pick<Ledger, 'refresh' | 'prune'>
   guardian: Guardian
   affinity: Affinity
   store: Store
@@ -37,6 +39,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
   const {
     pool,
     keys,
+    ledger,
     guardian,
     catalogue,
     usagePoll,
@@ -54,6 +57,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
     { name: 'stored accounts', everyMs: () => 2_000, run: () => pool.refresh() },
     { name: 'stored settings', everyMs: () => 2_000, run: () => deps.settingsKeeper.refresh() },
     { name: 'stored keys', everyMs: () => 2_000, run: () => keys.refresh() },
+    { name: 'limits of keys', everyMs: () => 2_000, run: () => ledger.refresh() },
     { name: 'uses of keys', everyMs: () => 30_000, run: () => keys.flush() },
     // One account at a time, spread over the cycle: the upstream sees no bursts.
     {
@@ -86,10 +90,12 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
   ]
 }
 
-async function prune({ store, rollup, stored, notifications }: BackgroundDeps, nowMs: number): Promise<void> {
+async function prune(deps: BackgroundDeps, nowMs: number): Promise<void> {
+  const { store, rollup, stored, notifications, ledger } = deps
   await store.affinity.prune(nowMs)
   await store.sessions.prune(nowMs)
   await rollup.prune()
   await stored.prune()
   await notifications.prune()
+  await ledger.prune()
 }

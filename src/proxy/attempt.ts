@@ -38,6 +38,8 @@ export async function tryAccount(
     const startedAtMs = deps.clock.now()
     const token = await tokenFor(accountId, refused, deps)
     if ('verdict' in token) return note(turn, accountId, { head: null, verdict: token.verdict }, startedAtMs, deps)
+    // What is used must have been reserved for good.
+    if (turn.held !== null) await turn.held.written
     const sent = upToDate(await deps.send(turn, accountId, token, keepTurnState, deps), accountId, token, deps)
     const tried = note(turn, accountId, sent, startedAtMs, deps)
     const { kind } = tried.verdict

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { AppError, openAiBody } from '../errors.ts'
+import { AppError, openAiBody, retryHeaders } from '../errors.ts'
 import type { Head } from '../upstream/opening.ts'
 import type { UpstreamError } from '../upstream/upstream-error.ts'
 import { UpstreamRefusal } from './refusal.ts'
@@ -62,22 +62,14 @@ const json = { 'content-type': 'application/json; charset=utf-8' }
 
 /** One of our own errors, in the public envelope. */
 export function failureOfAppError(error: AppError, nowMs: number): Failure {
-  const { retryAfterSeconds } = error.details
-  const retry: Record<string, string> =
-    retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
   const body = JSON.stringify(openAiBody(error, nowMs))
   return {
     status: error.status,
     code: error.code,
     message: error.message,
-    headers: { ...json, ...retry, ...stop(error) },
+    headers: { ...json, ...retryHeaders(error) },
     body,
   }
-}
-
-/** SDKs repeat a 429 after seconds; a usage window does not come back within seconds. */
-function stop({ code }: AppError): Record<string, string> {
-  return code === 'usage_limit_reached' ? { 'x-should-retry': 'false' } : {}
 }
 
 /** Errors inside a 200 stream carry no status; their code says what it would have been. */

@@ -3,8 +3,11 @@ import type { Head } from '../upstream/opening.ts'
 import type { Downstream } from './downstream.ts'
 import type { Watch } from './watch.ts'
 
-/** How a relayed answer ended. `failure` is set when the upstream broke off before its terminal event. */
-export type Ending = { terminal: { type: string; data: unknown } | null; failure: string | null }
+/**
+ * How a relayed answer ended. `failure` is set when the upstream broke off before its terminal event. `events`: how many
+ * have come.
+ */
+export type Ending = { terminal: { type: string; data: unknown } | null; failure: string | null; events: number }
 
 /** Turns an upstream stream into what this client gets. */
 export type Shape = {
@@ -34,7 +37,8 @@ export function relay({ opening, answer }: Head, watch: Watch, shape: Shape, out
         if (last !== null) out.write(last)
       }
       out.end()
-      resolve({ terminal, failure: terminal === null ? (failure ?? 'stream_incomplete') : null })
+      const broken = terminal === null ? (failure ?? 'stream_incomplete') : null
+      resolve({ terminal, failure: broken, events: watch.events() })
     }
     /** False when the client is slow. */
     const pass = (chunk: Buffer): boolean => {

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
+import { AppError } from '../errors.ts'
 import type { Roster } from '../lib/roster.ts'
 import { announce } from './announce.ts'
 import type { BodyReader } from './body.ts'
@@ -8,10 +9,11 @@ import type { Connect, Exchange } from './exchange.ts'
 import type { FindDeps } from './find-answer.ts'
 import { guestOf } from './guest.ts'
 import { httpClient } from './http-client.ts'
+import { holdTurn, type LimitDeps } from './key-limits.ts'
 import { type Arrival, readTurn } from './read-turn.ts'
 import { serveJson } from './serve-json.ts'
 import { serveStream } from './serve-stream.ts'
-import type { SettleDeps } from './settle.ts'
+import { type SettleDeps, settleFailure } from './settle.ts'
 import { type BackgroundDeps, serveBackground } from './stored/background.ts'
 import type { KeptDeps } from './stored/kept-turn.ts'
 import type { Surface } from './surfaces.ts'
@@ -20,6 +22,7 @@ import type { Turn } from './turn.ts'
 export type ServeDeps = FindDeps &
   SettleDeps &
   KeptDeps &
+  LimitDeps &
   BackgroundDeps & {
     bodies: BodyReader
     keepAlive: KeepAlive
@@ -50,6 +53,7 @@ export async function serveTurn(
     }
     const read = await readTurn(() => deps.bodies.read(request.raw), surface, arrival, deps)
     const { turn, exchange, background } = read
+    await reserveTurn(turn, deps)
     if (background !== null) {
       const run = (connect: Connect) => answerTurn(turn, connect, exchange, background.ending, deps)
       return await serveBackground(turn, reply, background, run, deps)
@@ -58,6 +62,19 @@ export async function serveTurn(
     return reply
   } finally {
     leave()
+  }
+}
+
+/** Takes what the turn may use from the limits of its key. @throws AppError, after it was recorded */
+export async function reserveTurn(turn: Turn, deps: ServeDeps): Promise<void> {
+  if (turn.isPrewarm) return
+  try {
+    const holding = holdTurn(turn, deps)
+    if (holding !== null) turn.held = await holding
+  } catch (error) {
+    turn.dropBody()
+    if (error instanceof AppError) settleFailure(turn, error, deps)
+    throw error
   }
 }
 
@@ -75,5 +92,7 @@ export async function answerTurn(
     await (exchange.streams ? serveStream : serveJson)(turn, connect, exchange, ending, deps)
   } finally {
     turn.dropBody()
+    // Settled by now, unless something went wrong that nobody has thought of.
+    if (turn.held !== null) deps.ledger.release(turn.held)
   }
 }

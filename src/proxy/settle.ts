@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Affinity } from '../accounts/affinity.ts'
+import type { Ledger } from '../accounts/ledger.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { LiveEvent } from '../domain/live.ts'
 import type { AppError } from '../errors.ts'
@@ -11,6 +12,7 @@ import { announce } from './announce.ts'
 import { touchAccount } from './attempt.ts'
 import type { Failure } from './failure.ts'
 import type { Found } from './find-answer.ts'
+import { settleHeld } from './key-limits.ts'
 import { type Recorded, type Recorder, type Result, recordOf, usageOf } from './recorder.ts'
 import type { Ending } from './relay.ts'
 import type { Turn } from './turn.ts'
@@ -22,6 +24,7 @@ export type SettleDeps = {
   recorder: Recorder
   log: Logger
   live: Bus<LiveEvent>
+  ledger: Ledger
 }
 
 /** An answer begins: what the client may send next must find the same account, before this answer has ended. */
@@ -60,7 +63,7 @@ export function settle(
   if (usage !== null && !turn.isPrewarm) affinity.warmed(turn.ask.affinityKeys, accountId, usage.input + usage.output)
   found.lease.release(usage)
   const unfinished = isGivenUp(failure) ? 'cancelled' : 'error'
-  record(turn, deps, {
+  const result: Result = {
     status: terminal === null ? unfinished : failed ? 'error' : 'success',
     httpStatus: 200,
     errorCode: said?.code ?? failure,
@@ -68,7 +71,9 @@ export function settle(
     accountId,
     response,
     ...how,
-  })
+  }
+  // An event holds a token or more.
+  record(turn, deps, result, ending.events)
 }
 
 /** No answer could be relayed: record the request with what the client was told instead. */
@@ -101,7 +106,7 @@ export function settleRejected(
   deps: SettleDeps,
 ): void {
   const { code: errorCode, message: errorMessage, status: httpStatus } = error
-  write({ ...request, ask: null, affinityKey: null, attempts: [], waitedMs: 0, decision: null }, deps, {
+  write({ ...request, ask: null, affinityKey: null, attempts: [], waitedMs: 0, decision: null, held: null }, deps, {
     ...{ status: 'error', httpStatus, errorCode, errorMessage, accountId: null },
     ...{ firstTokenMs: null, transport: transport ?? 'json', response: null },
   })
@@ -112,15 +117,17 @@ function isGivenUp(code: string | null): boolean {
   return code === 'client_disconnected' || code === 'response_cancelled'
 }
 
-function record(turn: Turn, deps: SettleDeps, result: Result): void {
+function record(turn: Turn, deps: SettleDeps, result: Result, seenTokens = 0): void {
   if (turn.isPrewarm) return
   const affinityKey = deps.affinity.digestOf(turn.ask.affinityKeys)
-  write({ ...turn, requestId: turn.ask.requestId, affinityKey }, deps, result)
+  write({ ...turn, requestId: turn.ask.requestId, affinityKey }, deps, result, seenTokens)
 }
 
-function write(request: Recorded, { recorder, clock, log, live }: SettleDeps, result: Result): void {
-  const row = recordOf(recorder.newId(), request, result, clock.now())
+function write(request: Recorded & Pick<Turn, 'held'>, deps: SettleDeps, result: Result, seenTokens = 0): void {
+  const { recorder, clock, log, live, ledger } = deps
+  const row = recordOf(request.held?.id ?? recorder.newId(), request, result, clock.now())
   recorder.push(row)
+  settleHeld(request.held, row, ledger, seenTokens)
   live.emit({ kind: 'request_ended', record: row })
   const { requestId, accountId, status, errorCode, totalMs, firstTokenMs } = row
   const { move = null } = request.decision ?? {}

@@ -10,7 +10,7 @@ import { failureOfAppError, unexplained } from './failure.ts'
 import { guestOf } from './guest.ts'
 import { readTurn } from './read-turn.ts'
 import { scanObject } from './scan.ts'
-import { answerTurn, type ServeDeps } from './serve.ts'
+import { answerTurn, reserveTurn, type ServeDeps } from './serve.ts'
 import { socketClient } from './socket-client.ts'
 import { errorFrame } from './socket-errors.ts'
 import type { SocketGate } from './socket-gate.ts'
@@ -115,6 +115,7 @@ export function serveSocket(
     const body = async () => ({ bytes, done: () => {} })
     const { turn, exchange } = await readTurn(body, surface, arrival, deps)
     turn.isPrewarm = isPrewarm
+    await reserveTurn(turn, deps)
     await answerTurn(turn, connect, exchange, ending, turnDeps)
   }
   const tell = (error: unknown) => {

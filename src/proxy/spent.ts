@@ -35,7 +35,7 @@ export function spentPoolError(pool: readonly Account[], model: string, nowMs: n
 }
 
 /** A time in words, in its two largest units. */
-function spanOf(ms: number): string {
+export function spanOf(ms: number): string {
   const minutes = Math.max(1, Math.ceil(ms / 60_000))
   const [days, hours, rest] = [Math.floor(minutes / 1_440), Math.floor((minutes % 1_440) / 60), minutes % 60]
   if (days > 0) return hours > 0 ? `${days} d ${hours} h` : `${days} d`

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Held } from '../accounts/ledger.ts'
 import type { Decision } from '../balancer/choose.ts'
 import type { Guest } from '../domain/api-key.ts'
 import type { Ask, Attempt, RequestRecord } from '../domain/request.ts'
@@ -24,4 +25,6 @@ export type Turn = {
   /** How long the turn has waited for a place on an account. */
   waitedMs: number
   decision: Decision | null
+  /** What it has taken from the limits of its key; null: nothing limits it. */
+  held: Held | null
 }

@@ -1,14 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Account } from '../domain/account.ts'
+import type { Standing } from '../domain/limit-counts.ts'
 import { dayMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { RequestSums } from '../store/request-store.ts'
 import type { Store } from '../store/store.ts'
+import type { LimitDeps } from './key-limits.ts'
 import { poolWindowsShown } from './pool-usage.ts'
 import type { Recorder } from './recorder.ts'
 
-export type UsageDeps = {
+export type UsageDeps = Pick<LimitDeps, 'ledger' | 'limitsOf'> & {
   /** Sums that cost little however much was asked. */
   traffic: Pick<Store['requests'], 'sums'>
   recorder: Pick<Recorder, 'flush'>
@@ -21,7 +23,8 @@ export type UsageDeps = {
 const Query = z.object({ days: z.coerce.number().int().min(1).max(90).default(30) })
 
 /** Shows a client what its key has used. Without a key that is what this machine's clients have used without one. */
-export function addUsageRoute(app: FastifyInstance, { traffic, recorder, pool, clock, keyOf }: UsageDeps): void {
+export function addUsageRoute(app: FastifyInstance, deps: UsageDeps): void {
+  const { traffic, recorder, pool, clock, keyOf } = deps
   app.get('/v1/usage', { config: { access: 'client' } }, async (request) => {
     const { days } = Query.parse(request.query)
     // A request that was answered a moment ago counts.
@@ -42,8 +45,18 @@ export function addUsageRoute(app: FastifyInstance, { traffic, recorder, pool, c
       cached_input_tokens: total('cachedTokens'),
       output_tokens: output,
       total_cost_usd: total('costMicroUsd') / 1_000_000,
-      limits: [],
+      limits: keyId === null ? [] : (await deps.ledger.standing(keyId, deps.limitsOf(keyId))).map(limitShown),
       account_pool_usage: poolWindowsShown(pool.accounts(), nowMs),
     }
   })
+}
+
+/** Values count what the type names: requests, tokens, or millionths of a dollar. */
+function limitShown({ limit, used, reserved, left, resetAtMs }: Standing) {
+  return {
+    ...{ limit_type: limit.kind, limit_window: limit.period, is_calendar: limit.isCalendar, model_filter: limit.model },
+    ...{ max_value: limit.max, current_value: used, reserved_value: reserved, remaining_value: left },
+    reset_at: resetAtMs === null ? null : new Date(resetAtMs).toISOString(),
+    source: 'api_key_limit',
+  }
 }

@@ -22,6 +22,8 @@ export type Watch = {
   sawTerminal(): boolean
   /** That event, parsed; null when none was seen, or it was cut. */
   terminal(): { type: string; data: unknown } | null
+  /** How many events have come whole. */
+  events(): number
 }
 
 /**
@@ -35,6 +37,7 @@ export function watchStream(listener: WatchListener): Watch {
   let kept: Buffer[] | null = []
   let inEvent = false
   let sawOutput = false
+  let events = 0
   let ended: { type: string; bytes: Buffer[] } | null = null
 
   const look = (part: Buffer, isWhole: boolean): void => {
@@ -48,6 +51,7 @@ export function watchStream(listener: WatchListener): Watch {
     listener.firstOutput()
   }
   const finish = (): void => {
+    events++
     if (kept !== null && name === rateLimits) {
       const event = dataOf(kept)
       if (event !== null) listener.rateLimits(event)
@@ -84,6 +88,7 @@ export function watchStream(listener: WatchListener): Watch {
     },
     atBoundary: () => !inEvent,
     sawTerminal: () => ended !== null,
+    events: () => events,
     terminal() {
       // The last event of a stream may lack its blank line, or even the end of its only line.
       const type = name ?? nameOf(opening)

@@ -1,4 +1,4 @@
-import { and, eq, gt, gte, inArray, lt, lte, ne, notInArray, type SQLWrapper, sql } from 'drizzle-orm'
+import { and, eq, gt, gte, inArray, isNotNull, lt, lte, ne, notInArray, or, type SQLWrapper, sql } from 'drizzle-orm'
 import type { Amounts } from '../domain/limit-counts.ts'
 import type { TokenUsage } from '../domain/request.ts'
 import { type LimitCount, type Reservation, type Settlement, usedBy } from '../domain/reservation.ts'
@@ -73,9 +73,9 @@ export function createLedgerStore(
           .where(and(ne(r.holder, holder), isShared ? notInArray(r.holder, alive) : undefined))
           .limit(rowsPerUnit)
         if (orphans.length === 0) return 0
-        const { id, httpStatus, inputTokens, cachedTokens, outputTokens, costMicroUsd } = q
+        const { id, status, httpStatus, firstTokenMs, inputTokens, cachedTokens, outputTokens, costMicroUsd } = q
         const logged = await tx
-          .select({ id, httpStatus, inputTokens, cachedTokens, outputTokens, costMicroUsd })
+          .select({ id, status, httpStatus, firstTokenMs, inputTokens, cachedTokens, outputTokens, costMicroUsd })
           .from(q)
           .where(
             inArray(
@@ -124,7 +124,9 @@ export function createLedgerStore(
               eq(q.keyId, keyId),
               gte(q.atMs, sinceMs),
               lt(q.atMs, untilMs),
+              // The same as `usedBy` says of one.
               lt(q.httpStatus, 400),
+              or(ne(q.status, 'error'), isNotNull(q.inputTokens), isNotNull(q.firstTokenMs)),
               model === null ? undefined : eq(q.model, model),
             ),
           ),

@@ -71,7 +71,7 @@ onEveryEngine((context, engine) => {
       await store.requests.add([
         requestRecord('req_1', { usage: { input: 3, cached: 1, output: 4, reasoning: 0 } }),
         requestRecord('req_2', { status: 'error', httpStatus: 429, usage: null }),
-        requestRecord('req_3', { status: 'cancelled', httpStatus: 200, usage: null }),
+        requestRecord('req_3', { status: 'cancelled', httpStatus: 200, usage: null, firstTokenMs: null }),
       ])
       await store.ledger.settle([{ id: 'req_5', used: null }])
       expect(await store.ledger.recover('life_2', 500)).toBe(4)
@@ -108,6 +108,7 @@ onEveryEngine((context, engine) => {
         record('2', { model: 'gpt-5.5', atMs: 99 }),
         record('3', { usage: null, costMicroUsd: null }),
         record('failed', { httpStatus: 502, status: 'error' }),
+        record('nothing', { status: 'error', usage: null, firstTokenMs: null }),
         record('early', { atMs: 49 }),
         record('late', { atMs: 100 }),
         record('other', { keyId: 'key_2' }),

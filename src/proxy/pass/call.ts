@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from 'pino'
 import type { Admission } from '../../accounts/admission.ts'
 import type { Affinity } from '../../accounts/affinity.ts'
+import type { Held } from '../../accounts/ledger.ts'
 import type { RetryBudget } from '../../accounts/retry-budget.ts'
 import type { Tokens } from '../../accounts/tokens.ts'
 import type { Decision } from '../../balancer/choose.ts'
@@ -13,11 +14,14 @@ import type { Settings } from '../../domain/settings.ts'
 import type { Bus } from '../../lib/bus.ts'
 import type { Roster } from '../../lib/roster.ts'
 import type { Identity } from '../../upstream/headers.ts'
+import type { LimitDeps } from '../key-limits.ts'
 import type { Recorder } from '../recorder.ts'
 import type { SendDeps } from '../send.ts'
 
 export type PassDeps = Pick<SendDeps, 'pool' | 'client' | 'clock' | 'upstreamBaseUrl' | 'version'> & {
   tokens: Tokens
+  ledger: LimitDeps['ledger']
+  limitsOf: LimitDeps['limitsOf']
   admission: Admission
   affinity: Affinity
   retries: RetryBudget
@@ -45,6 +49,8 @@ export type Pass = {
   attempts: Attempt[]
   waitedMs: number
   decision: Decision | null
+  /** What it has taken from the limits of its key; null: it does not count, or nothing limits it. */
+  held: Held | null
 }
 
 /** What is to be sent to whichever account is chosen. */

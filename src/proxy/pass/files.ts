@@ -22,7 +22,7 @@ const Registered = z.object({ file_id: z.string().min(1).max(256) })
 
 /** Files for turns (protocol reference, §10). Their bytes never come this way: the upstream names where they go. */
 export function addFileRoutes(app: FastifyInstance, deps: PassDeps): void {
-  const registering = { route: '/backend-api/files', isNative: true }
+  const registering = { route: '/backend-api/files', isNative: true, counts: true }
   const finishing = { route: '/backend-api/files/:id/uploaded', isNative: true }
   addRawRoutes(app, limits, [
     {

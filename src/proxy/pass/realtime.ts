@@ -19,7 +19,7 @@ export type RealtimeDeps = PassDeps & {
   clientGate: { stays(guest: Guest): Guest }
 }
 
-const calls: PassRules = { route: '/backend-api/codex/realtime/calls', isNative: true, isSecret: true }
+const calls: PassRules = { route: '/backend-api/codex/realtime/calls', isNative: true, isSecret: true, counts: true }
 const limits = { bodyBytes: 1024 * 1024, heldBytes: 32 * 1024 * 1024, deadlineMs: 60_000 }
 
 /** Where a client joins a call, and where that is done upstream (protocol reference, §1). */

@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
+import { isNativeCodex } from '../../upstream/headers.ts'
 import { affinityKeysOf } from '../ask.ts'
 import { sendFailure, refusal as toldRefusal, unexplained } from '../failure.ts'
 import { guestOf } from '../guest.ts'
+import { holdCall } from '../key-limits.ts'
 import { UpstreamRefusal } from '../refusal.ts'
 import type { Pass, PassDeps, Told } from './call.ts'
 import { recordPass } from './record-pass.ts'
@@ -14,6 +16,10 @@ export type PassRules = {
   isNative: boolean
   /** Words of the upstream may repeat what must not be kept. */
   isSecret?: boolean
+  /** It takes a request from the limits of its key. */
+  counts?: boolean
+  /** Where it is always the same. */
+  model?: string
 }
 
 /** Serve one request beside the turns: do the work for it, answer, write down what happened. */
@@ -30,7 +36,9 @@ export async function servePass(
   })
   const leave = deps.running.add(ending)
   const pass = passOf(request, rules.route, ending.signal, deps)
+  pass.model = rules.model ?? null
   try {
+    if (rules.counts) await reservePass(pass, rules, deps)
     const { status, headers, body } = await work(pass)
     recordPass(pass, { status: 'success', httpStatus: status, errorCode: null, errorMessage: null }, deps)
     return await reply.code(status).headers(headers).send(body)
@@ -57,8 +65,18 @@ export function passOf(
       startedAtMs: clock.now(),
       affinityKeys: affinityKeysOf(headers),
     },
-    ...{ model: null, attempts: [], waitedMs: 0, decision: null },
+    ...{ model: null, attempts: [], waitedMs: 0, decision: null, held: null },
   }
+}
+
+/** @throws AppError */
+async function reservePass(pass: Pass, { isNative }: PassRules, deps: PassDeps): Promise<void> {
+  const { guest, headers, model } = pass
+  const holding = holdCall({ keyId: guest.key?.id ?? null, model, isCodex: isNative || isNativeCodex(headers) }, deps)
+  if (holding === null) return
+  pass.held = await holding
+  // What is used must have been reserved for good.
+  await pass.held?.written
 }
 
 function fail(reply: FastifyReply, pass: Pass, rules: PassRules, error: unknown, deps: PassDeps): unknown {

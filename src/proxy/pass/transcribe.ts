@@ -15,8 +15,9 @@ const deadlineMs = 120_000
 /** Recordings are held in memory, for a try on another account: so many at a time. */
 const maxAtOnce = 4
 
-const native: PassRules = { route: '/backend-api/transcribe', isNative: true }
-const open: PassRules = { route: '/v1/audio/transcriptions', isNative: false }
+const counted = { counts: true, model: transcriptionModel }
+const native: PassRules = { route: '/backend-api/transcribe', isNative: true, ...counted }
+const open: PassRules = { route: '/v1/audio/transcriptions', isNative: false, ...counted }
 
 /** Speech to text (protocol reference, §11): the upstream takes a file and a prompt, and knows one model. */
 export function addTranscriptionRoutes(app: FastifyInstance, deps: PassDeps): void {
@@ -38,10 +39,9 @@ export function addTranscriptionRoutes(app: FastifyInstance, deps: PassDeps): vo
     method: 'POST' as const,
     url: rules.route,
     handle: (request: Parameters<typeof servePass>[0], reply: Parameters<typeof servePass>[1], bodies: Bodies) =>
-      servePass(request, reply, rules, deps, (pass) => {
-        pass.model = transcriptionModel
-        return oneOfFew(() => withBody(bodies, request, (bytes) => transcribe(pass, rules, bytes, deps)))
-      }),
+      servePass(request, reply, rules, deps, (pass) =>
+        oneOfFew(() => withBody(bodies, request, (bytes) => transcribe(pass, rules, bytes, deps))),
+      ),
   }))
   addRawRoutes(app, limits, routes)
 }

@@ -30,6 +30,7 @@ const turn = (given: Partial<Turn> = {}): Turn => ({
     attempts: [],
     waitedMs: 0,
     decision: null,
+    held: null,
     transport: null,
   },
   ...given,

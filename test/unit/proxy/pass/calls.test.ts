@@ -8,7 +8,7 @@ import { aGuest } from '../../../support/principal.ts'
 
 const pass = (headers: Pass['headers']): Pass => ({
   ...{ requestId: 'req_1', route: '/x', headers, guest: aGuest, startedAtMs: 0, signal: new AbortController().signal },
-  ...{ model: null, affinityKeys: [], attempts: [], waitedMs: 0, decision: null },
+  ...{ model: null, affinityKeys: [], attempts: [], waitedMs: 0, decision: null, held: null },
 })
 const identity = { bearer: 'token', chatgptAccountId: 'account' }
 const rules = { version: '1', keepTurnState: false }
