@@ -7,6 +7,7 @@ import type {
   ImportItem,
 } from '../src/contract/accounts.ts'
 import type { AffinityView } from '../src/contract/affinities.ts'
+import type { ApiKeyChange, ApiKeyCreated, ApiKeyView } from '../src/contract/api-keys.ts'
 import type { Forecast } from '../src/contract/forecast.ts'
 import type { ModelList, Overview, Timeframe } from '../src/contract/overview.ts'
 import type { RequestLog, RequestView } from '../src/contract/requests.ts'
@@ -38,6 +39,7 @@ export class ApiError extends Error {
 }
 
 const auth = '/api/dashboard-auth'
+const apiKey = (id: string) => `/api/api-keys/${encodeURIComponent(id)}`
 const account = (id: string) => `/api/accounts/${encodeURIComponent(id)}`
 
 /** What a page of the request log is asked for. */
@@ -85,6 +87,11 @@ export const api = {
   requests: (filter: RequestFilter, limit: number, cursor: string | null) =>
     call<RequestLog>('GET', `/api/request-logs?${query({ ...filter, limit, cursor })}`),
   request: (id: string) => call<RequestView>('GET', `/api/request-logs/${encodeURIComponent(id)}`),
+  apiKeys: () => call<{ items: ApiKeyView[] }>('GET', '/api/api-keys'),
+  createApiKey: (body: ApiKeyChange & { name: string }) => call<ApiKeyCreated>('POST', '/api/api-keys', body),
+  changeApiKey: (id: string, changes: ApiKeyChange) => call<ApiKeyView>('PATCH', apiKey(id), changes),
+  renewApiKey: (id: string) => call<ApiKeyCreated>('POST', `${apiKey(id)}/regenerate`),
+  deleteApiKey: (id: string) => call('DELETE', apiKey(id)),
   models: () => call<ModelList>('GET', '/api/models'),
   settings: () => call<SettingsView>('GET', '/api/settings'),
   /** `since` in hours ago. */

@@ -46,6 +46,7 @@ export const queries = {
       getNextPageParam: (page) => page.nextCursor,
     }),
   request: (id: string) => queryOptions({ queryKey: ['request', id], queryFn: () => api.request(id) }),
+  apiKeys: () => queryOptions({ queryKey: ['api-keys'], queryFn: api.apiKeys }),
   models: () => queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: 5 * 60_000 }),
   settings: () => queryOptions({ queryKey: ['settings'], queryFn: api.settings }),
   sessions: () => queryOptions({ queryKey: ['sessions'], queryFn: api.sessions }),

@@ -49,6 +49,16 @@ const request = createRoute({
   path: '$requestId',
   component: lazyRouteComponent(() => import('./pages/request.tsx'), 'RequestDrawer'),
 })
+const keys = createRoute({
+  ...page,
+  path: '/keys',
+  component: lazyRouteComponent(() => import('./pages/keys.tsx'), 'KeysPage'),
+})
+const key = createRoute({
+  ...page,
+  path: '/keys/$keyId',
+  component: lazyRouteComponent(() => import('./pages/key.tsx'), 'KeyPage'),
+})
 const connect = createRoute({
   ...page,
   path: '/connect',
@@ -94,6 +104,8 @@ export const router = createRouter({
     accounts,
     account,
     requests.addChildren([request]),
+    keys,
+    key,
     connect,
     settings.addChildren([settingsStart, routing, clients, security, appearance]),
   ]),

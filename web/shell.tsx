@@ -65,6 +65,7 @@ function Navigation() {
         )}
       </Link>
       <Link to="/requests">{t('page.requests')}</Link>
+      <Link to="/keys">{t('page.keys')}</Link>
       <Link to="/connect">{t('page.connect')}</Link>
       <Link to="/settings">{t('page.settings')}</Link>
     </nav>

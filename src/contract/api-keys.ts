@@ -112,3 +112,4 @@ export type ApiKeyView = z.infer<typeof ApiKeyView>
 export const ApiKeyList = z.object({ items: z.array(ApiKeyView), nextCursor: z.string().nullable() })
 /** The only answers that hold the key itself. */
 export const ApiKeyWithSecret = ApiKeyView.extend({ key: z.string() })
+export type ApiKeyCreated = z.infer<typeof ApiKeyWithSecret>

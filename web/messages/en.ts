@@ -1,6 +1,7 @@
 import { enAccount } from './en-account.ts'
 import { enClients } from './en-clients.ts'
 import { enForecast } from './en-forecast.ts'
+import { enKeys } from './en-keys.ts'
 import { enRequest } from './en-request.ts'
 import { enRouting } from './en-routing.ts'
 import { enSetup } from './en-setup.ts'
@@ -239,6 +240,7 @@ export const en = {
   'fact.request': 'Request id',
   ...enAccount,
   ...enClients,
+  ...enKeys,
   ...enForecast,
   ...enRequest,
   ...enRouting,

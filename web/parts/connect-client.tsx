@@ -17,8 +17,8 @@ const notes: Record<Client, Key> = {
   curl: 'connect.sdkNote',
 }
 
-/** What to put into a client, with this page's own address in it. */
-export function ConnectClient() {
+/** What to put into a client, with this page's own address in it, and a key where it is given one. */
+export function ConnectClient({ apiKey = null }: { apiKey?: string | null }) {
   const [client, setClient] = useState<Client>('codex')
   const models = useQuery(queries.models())
   const model = models.data?.models[0]?.id ?? usualModel
@@ -35,7 +35,7 @@ export function ConnectClient() {
       <Copyable
         label={t('connect.snippet', { client: t(`client.${client}`) })}
         where={t(`client.${client}.where`)}
-        text={snippetFor(client, window.location.origin, model)}
+        text={snippetFor(client, window.location.origin, model, apiKey)}
       />
       <p className="small">
         {t(notes[client])} {client === 'claude' && <Link to="/settings/clients">{t('connect.claudeModels')}</Link>}

@@ -9,14 +9,17 @@ type TagsFieldProps = {
   /** Tags that are in use: each a button that adds it or takes it away. */
   known: readonly string[]
   error: FormProblem | null
+  /** Names that are told apart by their case. */
+  keepsCase?: boolean
   onChange: (tags: string[]) => void
 }
 
 /** Words with commas between them. */
-export function TagsField({ name, label, hint, tags, known, error, onChange }: TagsFieldProps) {
+export function TagsField({ name, label, hint, tags, known, error, keepsCase = false, onChange }: TagsFieldProps) {
   const id = useId()
   const [text, setText] = useState(tags.join(', '))
   // What is typed stays as it is, also "work, ", as long as it means what is given.
+  const tagsIn = (typed: string) => wordsIn(keepsCase ? typed : typed.toLowerCase())
   const shown = tagsIn(text).join() === tags.join() ? text : tags.join(', ')
   const fault = faultOf(error, name)
   const change = (next: string[]) => {
@@ -60,7 +63,7 @@ export function TagsField({ name, label, hint, tags, known, error, onChange }: T
   )
 }
 
-function tagsIn(text: string): string[] {
-  const words = text.split(',').map((word) => word.trim().toLowerCase())
+function wordsIn(text: string): string[] {
+  const words = text.split(',').map((word) => word.trim())
   return [...new Set(words.filter((word) => word !== ''))]
 }
