@@ -1,5 +1,6 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { displayNameOf } from './admin/account-views.ts'
 import { accountRoutes } from './admin/accounts.ts'
 import { affinityRoutes } from './admin/affinities.ts'
 import { apiKeyRoutes } from './admin/api-keys.ts'
@@ -50,6 +51,13 @@ export async function addAdmin(
 ): Promise<void> {
   const { store, pool, admission, tokens, affinity, catalogue, recorder, signIn, bus, clock } = parts
   const flush = () => recorder.flush()
+  const names = {
+    account: (id: string) => {
+      const account = pool.get(id)
+      return account && displayNameOf(account)
+    },
+    key: (id: string) => parts.keys.get(id)?.name ?? null,
+  }
   const overview = { traffic: parts.traffic, pool, admission, clock, flush, demo }
   const totals = async () => {
     const { accountCounts, requestCount, errorCount, errorRate, ...others } = await overviewOf('1d', overview)
@@ -83,7 +91,7 @@ export async function addAdmin(
     ...forecastRoutes({ store, pool, clock, settings: parts.settings }),
     ...resetCreditRoutes({ pool, store, lists: parts.creditLists, redeemer: parts.redeemer }),
     ...statisticsRoutes({ pool, statistics: parts.statistics, clock }),
-    ...requestRoutes({ store, flush }),
+    ...requestRoutes({ store, traffic: parts.traffic, names, clock, flush }),
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
     ...settingsRoutes({ pool, settings: parts.settingsKeeper }),

@@ -6,6 +6,11 @@ import type { Meter } from '../domain/meter.ts'
 import { minuteMs, type QuotaWindow, usedNow, type WindowKind } from '../domain/quota.ts'
 import { signInAdvice } from '../domain/sign-in-advice.ts'
 
+/** What people call an account. */
+export function displayNameOf({ email, chatgptAccountId }: Account): string {
+  return email ?? chatgptAccountId
+}
+
 /** An account as people see it. */
 export function accountView(account: Account, nowMs: number): AccountView {
   const block = activeBlock(account.health, nowMs)
@@ -15,7 +20,7 @@ export function accountView(account: Account, nowMs: number): AccountView {
     accountId: account.id,
     chatgptAccountId: account.chatgptAccountId,
     email: account.email,
-    displayName: account.email ?? account.chatgptAccountId,
+    displayName: displayNameOf(account),
     planType: account.plan,
     workspaceId: account.workspaceId,
     workspaceLabel: account.workspaceLabel,

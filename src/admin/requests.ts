@@ -1,12 +1,27 @@
 import { RequestDecision, RequestLog, RequestLogQuery, RequestParams, RequestView } from '../contract/requests.ts'
 import type { RequestRecord } from '../domain/request.ts'
 import { AppError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { createRequestLog } from '../reports/request-log.ts'
+import type { Traffic } from '../reports/traffic.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
+import { requestExportRoute } from './request-export.ts'
+import { type Names, requestFacetsRoute } from './request-facets.ts'
+import { filterOf } from './request-filter.ts'
 import { type AnyRoute, route } from './route.ts'
 
-/** `flush` writes what is still queued: whoever asks for the log wants the newest line too. */
-export function requestRoutes({ store, flush }: { store: Store; flush: () => Promise<void> }): AnyRoute[] {
+export type RequestDeps = {
+  store: Pick<Store, 'requests' | 'requestSums'>
+  traffic: Traffic
+  names: Names
+  clock: Clock
+  /** Writes what is still queued: whoever asks for the log wants the newest line too. */
+  flush: () => Promise<void>
+}
+
+export function requestRoutes({ store, traffic, names, clock, flush }: RequestDeps): AnyRoute[] {
+  const log = createRequestLog(store)
   const known = async (id: string) => {
     await flush()
     const record = await store.requests.get(id)
@@ -19,27 +34,19 @@ export function requestRoutes({ store, flush }: { store: Store; flush: () => Pro
         method: 'GET',
         path: '/api/request-logs',
         access: 'viewer',
-        summary: 'Requests, newest first',
+        summary: 'Requests, newest first; a page may end early and go on at its cursor',
         query: RequestLogQuery,
         answer: RequestLog,
       },
       async ({ query }) => {
         await flush()
-        const {
-          limit,
-          cursor = null,
-          accountId: accountIds,
-          model: models,
-          status: statuses,
-          since,
-          until,
-          search,
-        } = query
-        const filter = { accountIds, models, statuses, search, sinceMs: epoch(since), untilMs: epoch(until) }
-        const page = await store.requests.page({ limit, cursor, filter })
+        const { limit, cursor = null, ...filter } = query
+        const page = await log.page({ limit, cursor, filter: filterOf(filter) })
         return { items: page.items.map(requestView), nextCursor: page.nextCursor }
       },
     ),
+    requestFacetsRoute({ store, traffic, clock, names, flush }),
+    requestExportRoute({ log, flush, accountName: names.account }),
     route(
       {
         method: 'GET',
@@ -70,10 +77,6 @@ export function requestRoutes({ store, flush }: { store: Store; flush: () => Pro
       },
     ),
   ]
-}
-
-function epoch(moment: string | undefined): number | undefined {
-  return moment === undefined ? undefined : Date.parse(moment)
 }
 
 /** A request as people see it. */

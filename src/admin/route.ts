@@ -45,7 +45,7 @@ export type ApiRoute<P = unknown, Q = unknown, B = unknown, A = unknown> = {
   status?: 201 | 202 | 204
   /** Where they are not JSON: what comes in (described by `body`, read by the handler), and what goes out. */
   bodyType?: 'multipart/form-data'
-  answerType?: 'text/event-stream'
+  answerType?: 'text/event-stream' | 'text/csv'
   bodyBytes?: number
   deadlineMs?: number
 }

@@ -1,22 +1,72 @@
 import { z } from 'zod'
 import { errorScopes } from '../domain/request.ts'
 import { id, moment, oneOrMore, word } from './common.ts'
-import { adminOnly, digested } from './visibility.ts'
+import { adminOnly, digested, pseudonym } from './visibility.ts'
 
 const requestStatuses = ['success', 'error', 'cancelled'] as const
+
+const time = z.iso.datetime({ offset: true })
+const some = oneOrMore(z.string().max(200))
+
+/** What the log is narrowed to. Each list: any of them; an empty one asks for requests that have none. */
+const Filter = {
+  accountId: some,
+  keyId: adminOnly(some),
+  model: some,
+  effort: some,
+  serviceTier: some,
+  /** A program without its version, as `/api/request-logs/facets` names them. */
+  client: adminOnly(some),
+  status: oneOrMore(z.enum(requestStatuses)),
+  /** Whether the client repeated the request by itself, so that its user saw nothing of the error. */
+  moved: z.stringbool({ truthy: ['true'], falsy: ['false'] }).optional(),
+  errorCode: some,
+  route: some,
+  transport: oneOrMore(z.enum(['sse', 'json', 'ws'])),
+  /** The model source that answered. */
+  sourceId: some,
+  threadId: adminOnly(some),
+  sessionId: adminOnly(some),
+  /** The thread, or the session of requests without a thread, as `/api/conversations` has them. */
+  conversationId: adminOnly(some),
+  slowerThanMs: z.coerce.number().int().min(0).max(1e9).optional(),
+  since: time.optional(),
+  until: time.optional(),
+  /** Part of an id, thread, session, model, client, route or error, in any case. */
+  search: adminOnly(z.string().trim().max(200)).optional(),
+}
 
 export const RequestLogQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   /** The `nextCursor` of the page before. */
   cursor: z.string().max(500).optional(),
-  accountId: oneOrMore(z.string().max(200)),
-  model: oneOrMore(z.string().max(200)),
-  status: oneOrMore(z.enum(requestStatuses)),
-  since: z.iso.datetime({ offset: true }).optional(),
-  until: z.iso.datetime({ offset: true }).optional(),
-  /** Part of a request id, thread, model, client or error. */
-  search: adminOnly(z.string().trim().max(200)).optional(),
+  ...Filter,
 })
+
+export const RequestExportQuery = z.object(Filter)
+export type RequestExportQuery = z.output<typeof RequestExportQuery>
+
+export const FacetsQuery = z.object({ since: time.optional(), until: time.optional() })
+
+const requests = z.int()
+/** What the requests of a time had, each with how many, the most first; null: none of it. */
+export const RequestFacets = z.object({
+  /** The time counted: that asked for, in whole quarters of an hour. */
+  since: moment,
+  until: moment,
+  accounts: z.array(z.object({ accountId: id.nullable(), displayName: pseudonym(z.string()).nullable(), requests })),
+  keys: adminOnly(
+    z.array(z.object({ keyId: z.string().nullable(), name: z.string().nullable(), requests })),
+  ).nullable(),
+  models: z.array(z.object({ model: word.nullable(), requests })),
+  clients: adminOnly(z.array(z.object({ client: z.string().nullable(), requests }))).nullable(),
+  efforts: z.array(z.object({ effort: word.nullable(), requests })),
+  serviceTiers: z.array(z.object({ serviceTier: word.nullable(), requests })),
+  statuses: z.array(z.object({ status: z.enum(requestStatuses), requests })),
+  /** Of the log, which may no longer reach as far back; a number of 10 000 means that many, or more. */
+  errorCodes: z.array(z.object({ code: word, requests })),
+})
+export type RequestFacets = z.infer<typeof RequestFacets>
 
 const Attempt = z.object({
   accountId: id,

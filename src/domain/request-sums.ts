@@ -39,8 +39,12 @@ const maxNameLength = 100
 type Summed = Pick<RequestRecord, 'status' | 'moved' | 'usage' | 'costMicroUsd' | 'firstTokenMs'>
 type Named = 'accountId' | 'keyId' | 'model' | 'client' | 'effort' | 'serviceTier'
 
+export function nameInSums(text: string): string {
+  return text.slice(0, maxNameLength)
+}
+
 export function kindOf(request: Pick<RequestRecord, Named>): RequestKind {
-  const name = (text: string | null) => text?.slice(0, maxNameLength) ?? null
+  const name = (text: string | null) => text && nameInSums(text)
   return {
     account: request.accountId,
     key: request.keyId,

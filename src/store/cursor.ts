@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AppError } from '../errors.ts'
 
 /** The last row of a page in a list that is ordered by a time and, within one millisecond, by a name. */
-type Place = { atMs: number; name: string }
+export type Place = { atMs: number; name: string }
 
 /** PostgreSQL refuses a NUL. */
 const Cursor = z.tuple([z.int(), z.string().refine((name) => !name.includes('\0'))])

@@ -3,11 +3,30 @@ import type { Outcome, RequestRecord } from '../domain/request.ts'
 import type { KnownKind } from '../domain/request-sums.ts'
 import type { Page } from './store.ts'
 
-/** What a page of the log is narrowed to. Several values of one kind: any of them. `search` is part of a text. */
+/**
+ * What a page of the log is narrowed to. Several values of one kind: any of them, and an empty one for requests without
+ * any. `search` is part of a text.
+ */
 export type RequestFilter = {
   accountIds?: readonly string[] | undefined
+  keyIds?: readonly string[] | undefined
   models?: readonly string[] | undefined
+  efforts?: readonly string[] | undefined
+  tiers?: readonly string[] | undefined
+  /** Families: programs without their versions. */
+  clients?: readonly string[] | undefined
   statuses?: readonly Outcome[] | undefined
+  /** True: only those that their clients repeated unseen; false: only others. */
+  moved?: boolean | undefined
+  errorCodes?: readonly string[] | undefined
+  routes?: readonly string[] | undefined
+  transports?: readonly string[] | undefined
+  sourceIds?: readonly string[] | undefined
+  threadIds?: readonly string[] | undefined
+  sessionIds?: readonly string[] | undefined
+  /** Of the thread, or of the session where there is no thread. */
+  conversationIds?: readonly string[] | undefined
+  slowerThanMs?: number | undefined
   sinceMs?: number | undefined
   untilMs?: number | undefined
   search?: string | undefined
@@ -36,8 +55,25 @@ export type Arrival = Pick<
 /** The request log. */
 export type RequestStore = {
   add(records: readonly RequestRecord[]): Promise<void>
-  /** Newest first. `cursor` is a `nextCursor` of the page before. */
-  page(query: { limit: number; cursor: string | null; filter?: RequestFilter }): Promise<Page<RequestRecord>>
+  /**
+   * Newest first. `cursor` is a `nextCursor` of the page before. No more than `rows` of the log are looked at: the page may
+   * have fewer items than fit, and even none, and still name a next one. `isSlim`: without attempts and decision.
+   * @throws AppError invalid_request for a cursor that is not ours
+   */
+  page(query: {
+    limit: number
+    cursor: string | null
+    filter?: RequestFilter
+    rows?: number
+    isSlim?: boolean
+  }): Promise<Page<RequestRecord>>
+  /** The error codes within a time, in their order, at most `limit`; each counted up to a number. */
+  errorCodes(query: {
+    sinceMs: number
+    untilMs: number
+    limit: number
+    countTo: number
+  }): Promise<{ code: string; requests: number }[]>
   /** Sums per bucket of time, for buckets that have requests, oldest first; of one key (null: without one), or of all. */
   sums(query: { sinceMs: number; untilMs: number; bucketMs: number; keyId?: string | null }): Promise<RequestSums[]>
   get(id: string): Promise<RequestRecord | null>

@@ -1,25 +1,9 @@
-import {
-  and,
-  asc,
-  type Column,
-  desc,
-  eq,
-  gte,
-  inArray,
-  isNotNull,
-  isNull,
-  lt,
-  or,
-  type SQL,
-  type SQLWrapper,
-  sql,
-} from 'drizzle-orm'
+import { and, asc, eq, gte, isNotNull, isNull, lt, type SQLWrapper, sql } from 'drizzle-orm'
 import type { Outcome } from '../domain/request.ts'
-import { readCursor, writeCursor } from './cursor.ts'
 import { createInsert } from './insert.ts'
 import { countByKey } from './keys.ts'
+import { createRequestPages } from './request-pages.ts'
 import { recordOfRow, rowOf, storable, withUsage } from './request-rows.ts'
-import type { RequestFilter } from './request-store.ts'
 import type { CountIn } from './request-sums.ts'
 import type { Tables } from './schema.ts'
 import type { Store } from './store.ts'
@@ -44,26 +28,7 @@ export function createRequests(tables: Tables, unit: Unit, countIn: CountIn): St
       })
       counting.settled()
     },
-    /** Throws AppError invalid_request for a cursor that is not ours. */
-    async page({ limit, cursor, filter = {} }) {
-      const after = cursor === null ? null : readCursor(cursor)
-      const rows = await unit('requests.page', async (tx) =>
-        tx
-          .select()
-          .from(t)
-          .where(
-            and(
-              after === null ? undefined : sql`(${t.atMs}, ${t.id}) < (${after.atMs}, ${after.name})`,
-              ...conditions(t, filter),
-            ),
-          )
-          .orderBy(desc(t.atMs), desc(t.id))
-          .limit(limit + 1),
-      )
-      const items = rows.slice(0, limit).map(recordOfRow)
-      const last = items.at(-1)
-      return { items, nextCursor: rows.length > limit && last ? writeCursor({ atMs: last.atMs, name: last.id }) : null }
-    },
+    ...createRequestPages(tables, unit),
     arrivals({ sinceMs, untilMs, limit }) {
       const { id, atMs, model, accountId, status, totalMs, affinityKey, threadId, sessionId } = t
       const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = t
@@ -113,22 +78,4 @@ export function createRequests(tables: Tables, unit: Unit, countIn: CountIn): St
       return row ? recordOfRow(row) : null
     },
   }
-}
-
-function conditions(t: Tables['requests'], filter: RequestFilter): (SQL | undefined)[] {
-  const { accountIds, models, statuses, sinceMs, untilMs, search } = filter
-  const any = (column: Column, values: readonly string[] | undefined) =>
-    values && values.length > 0 && inArray(column, values.map(storable))
-  const pattern = `%${storable(search ?? '')
-    .toLowerCase()
-    .replace(/[!%_]/g, '!$&')}%`
-  const found = (column: Column) => sql`lower(${column}) like ${pattern} escape '!'`
-  return [
-    any(t.accountId, accountIds) || undefined,
-    any(t.model, models) || undefined,
-    any(t.status, statuses) || undefined,
-    sinceMs === undefined ? undefined : gte(t.atMs, sinceMs),
-    untilMs === undefined ? undefined : lt(t.atMs, untilMs),
-    search ? or(...[t.requestId, t.threadId, t.model, t.client, t.errorCode, t.errorMessage].map(found)) : undefined,
-  ]
 }

@@ -4,10 +4,13 @@ import pino from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { requestRoutes } from '../../src/admin/requests.ts'
 import { addRoutes } from '../../src/admin/route.ts'
+import { RequestFacets } from '../../src/contract/requests.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createTally } from '../../src/lib/tally.ts'
+import { createTraffic } from '../../src/reports/traffic.ts'
 import { createServer } from '../../src/server.ts'
 import type { Store } from '../../src/store/store.ts'
+import { createManualClock } from '../support/clock.ts'
 import { letIn, noAudit, openToClients } from '../support/principal.ts'
 import { turnBody } from '../support/simulator-client.ts'
 import { type Rig, startRig } from '../support/start.ts'
@@ -39,10 +42,12 @@ beforeAll(async () => {
     checkSession: letIn,
     clientGate: openToClients,
   })
+  const names = { account: (id: string) => `Name of ${id}`, key: () => null }
+  const clock = createManualClock(startMs + 3 * 60 * minute)
   const flush = async () => {
     flushed++
   }
-  addRoutes(app, requestRoutes({ store, flush }), noAudit)
+  addRoutes(app, requestRoutes({ store, traffic: createTraffic(store), names, clock, flush }), noAudit)
   await app.listen({ port: 0, host: '127.0.0.1' })
   url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
   await store.requests.add(
@@ -52,6 +57,17 @@ beforeAll(async () => {
         accountId: `acc_${n % 3}`,
         model: n % 2 === 0 ? 'gpt-5.5' : 'gpt-5.5-mini',
         status: (['success', 'error', 'cancelled', 'success'] as const)[n % 4] ?? 'success',
+        keyId: n % 5 < 2 ? 'key_1' : n % 5 === 2 ? 'key_2' : null,
+        effort: ['none', 'high', 'none', null][n % 4] ?? null,
+        client: ['OpenAI/Python 2.8', 'codex-tui/0.1 (x)', null][n % 3] ?? null,
+        errorCode: n % 4 === 1 ? 'server_error' : null,
+        route: n % 2 === 0 ? '/v1/responses' : '/v1/messages',
+        transport: n % 4 === 0 ? 'ws' : 'sse',
+        sourceId: n === 33 ? 'src_1' : null,
+        threadId: n === 7 ? 't/7' : null,
+        sessionId: n === 8 ? 's_8' : n === 7 ? 's_7' : null,
+        totalMs: n > 100 ? 1_001 : 1_000,
+        moved: n === 9,
         errorMessage: n === 7 ? `100% "full" & it's_over` : null,
       }),
     ),
@@ -105,6 +121,26 @@ describe('the request log', { timeout: 30_000 }, () => {
     ['search=%20%20', () => true],
     ['search=req%25119', () => false],
     ['search=%00', () => true],
+    ['keyId=key_1&keyId=', (n) => n % 5 !== 2],
+    ['keyId=', (n) => n % 5 > 2],
+    ['effort=none&model=gpt-5.5', (n) => n % 2 === 0],
+    ['effort=', (n) => n % 4 === 3],
+    ['serviceTier=', () => true],
+    ['client=codex-tui', (n) => n % 3 === 1],
+    ['client=codex&client=', (n) => n % 3 === 2],
+    ['client=OpenAI%2FPython&client=codex-tui', (n) => n % 3 !== 2],
+    ['errorCode=server_error', (n) => n % 4 === 1],
+    ['errorCode=', (n) => n % 4 !== 1],
+    ['route=/v1/messages', (n) => n % 2 === 1],
+    ['transport=ws&status=success', (n) => n % 4 === 0],
+    ['sourceId=src_1', (n) => n === 33],
+    ['thread_id=t/7', (n) => n === 7],
+    ['conversationId=t/7&conversationId=s_8', (n) => n === 7 || n === 8],
+    ['sessionId=s_8', (n) => n === 8],
+    ['slowerThanMs=1000', (n) => n > 100],
+    ['moved=true', (n) => n === 9],
+    ['moved=false&status=error', (n) => n % 4 === 1 && n !== 9],
+    ['search=T/7', (n) => n === 7],
   ])('is narrowed by ?%s', async (query, fits) => {
     const expected = Array.from({ length: 120 }, (_, n) => n).filter(fits)
     expect(await numbers(query)).toEqual(expected.toReversed())
@@ -126,6 +162,10 @@ describe('the request log', { timeout: 30_000 }, () => {
     [`search=${'x'.repeat(201)}`, 'search'],
     [Array.from({ length: 51 }, () => 'accountId=a').join('&'), 'accountId'],
     ['cursor=x', 'cursor'],
+    ['moved=yes', 'moved'],
+    ['transport=tcp', 'transport.0'],
+    ['slowerThanMs=-1', 'slowerThanMs'],
+    ['slowerThanMs=soon', 'slowerThanMs'],
     [`cursor=${Buffer.from('["1","r"]').toString('base64url')}`, 'cursor'],
     [`cursor=${Buffer.from('[1,"a\\u0000"]').toString('base64url')}`, 'cursor'],
     [`cursor=${'x'.repeat(501)}`, 'cursor'],
@@ -151,6 +191,51 @@ describe('the request log', { timeout: 30_000 }, () => {
     } while (cursor !== '')
     expect(seen).toEqual(Array.from({ length: 120 }, (_, n) => `req_${String(119 - n).padStart(3, '0')}`))
     expect((await log('accountId=acc_new')).items).toHaveLength(more)
+  })
+
+  it('says what there is to filter by, with names and numbers, over the quarters of an hour that a time touches', async () => {
+    const facets = async (query: string) => (await ask(url, 'GET', `/api/request-logs/facets?${query}`)).body
+    const all = await facets('since=2026-01-15T00:00:01Z&until=2026-01-15T00:44:01Z')
+    expect(RequestFacets.parse(all)).toEqual(all)
+    expect(all).toMatchObject({ since: '2026-01-15T00:00:00.000Z', until: '2026-01-15T00:45:00.000Z' })
+    expect(all.accounts).toEqual(
+      ['acc_0', 'acc_1', 'acc_2'].map((id) => ({ accountId: id, displayName: `Name of ${id}`, requests: 15 })),
+    )
+    expect(all.keys).toEqual([
+      { keyId: 'key_1', name: null, requests: 18 },
+      { keyId: null, name: null, requests: 18 },
+      { keyId: 'key_2', name: null, requests: 9 },
+    ])
+    expect(all.models).toEqual([
+      { model: 'gpt-5.5', requests: 23 },
+      { model: 'gpt-5.5-mini', requests: 22 },
+    ])
+    expect(all.clients.map(({ client }: Untyped) => client).toSorted()).toEqual(['OpenAI/Python', 'codex-tui', null])
+    expect(all.efforts.map(({ effort }: Untyped) => effort)).toEqual(['none', 'high', null])
+    expect(all.serviceTiers).toEqual([{ serviceTier: null, requests: 45 }])
+    expect(all.statuses).toEqual([
+      { status: 'success', requests: 23 },
+      { status: 'error', requests: 11 },
+      { status: 'cancelled', requests: 11 },
+    ])
+    expect(all.errorCodes).toEqual([{ code: 'server_error', requests: 11 }])
+    const none = await facets('since=2027-01-15T00:00:00Z')
+    expect([none.accounts, none.errorCodes, none.statuses[0].requests]).toEqual([[], [], 0])
+  })
+
+  it('can be had as a table, with the same filters', async () => {
+    const answer = await fetch(
+      `${url}/api/request-logs/export.csv?accountId=acc_1&status=error&until=2026-01-15T00:20:00Z`,
+    )
+    expect(answer.headers.get('content-type')).toBe('text/csv; charset=utf-8')
+    expect(answer.headers.get('content-disposition')).toContain('attachment')
+    const [header, ...lines] = (await answer.text()).trimEnd().split('\r\n')
+    expect(header?.split(',').slice(0, 3)).toEqual(['id', 'requestId', 'at'])
+    expect(lines.map((line) => line.split(',')[0])).toEqual(['req_013', 'req_001'])
+    expect(lines[0]).toContain(',Name of acc_1,')
+    const all = (await (await fetch(`${url}/api/request-logs/export.csv`)).text()).trimEnd().split('\r\n')
+    expect(all.length).toBeGreaterThan(120)
+    expect((await ask(url, 'GET', '/api/request-logs/export.csv?status=ok')).status).toBe(400)
   })
 
   it('gives one request by its id', async () => {
