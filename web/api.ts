@@ -9,6 +9,9 @@ import type {
 import type { AffinityView } from '../src/contract/affinities.ts'
 import type { ApiKeyChange, ApiKeyCreated, ApiKeyView } from '../src/contract/api-keys.ts'
 import type { Forecast } from '../src/contract/forecast.ts'
+import type { ChannelTest, ChannelView } from '../src/contract/notification-channels.ts'
+import type { RuleView } from '../src/contract/notification-rules.ts'
+import type { NotificationView } from '../src/contract/notifications.ts'
 import type { ModelList, Overview, Timeframe } from '../src/contract/overview.ts'
 import type { RequestLog, RequestView } from '../src/contract/requests.ts'
 import type { RedemptionView, ResetCreditList } from '../src/contract/reset-credits.ts'
@@ -97,6 +100,20 @@ export const api = {
   /** `since` in hours ago. */
   whatIf: (ask: { since: number; settings: Partial<SettingsView> }) =>
     call<WhatIfView>('POST', '/api/routing/what-if', ask),
+  channels: () => call<{ items: ChannelView[] }>('GET', '/api/notification-channels'),
+  addChannel: (body: object) => call<ChannelView>('POST', '/api/notification-channels', body),
+  changeChannel: (id: string, change: object) => call<ChannelView>('PATCH', `/api/notification-channels/${id}`, change),
+  removeChannel: (id: string) => call('DELETE', `/api/notification-channels/${id}`),
+  testChannel: (id: string) => call<ChannelTest>('POST', `/api/notification-channels/${id}/test`),
+  rules: () => call<{ items: RuleView[] }>('GET', '/api/notification-rules'),
+  addRule: (body: object) => call<RuleView>('POST', '/api/notification-rules', body),
+  changeRule: (id: string, change: object) => call<RuleView>('PATCH', `/api/notification-rules/${id}`, change),
+  removeRule: (id: string) => call('DELETE', `/api/notification-rules/${id}`),
+  notifications: (cursor: string | null) =>
+    call<{ items: NotificationView[]; nextCursor: string | null }>(
+      'GET',
+      `/api/notifications?${query({ limit: 20, cursor })}`,
+    ),
   changeSettings: (changes: Partial<SettingsView>) => call<SettingsView>('PATCH', '/api/settings', changes),
 }
 

@@ -49,6 +49,16 @@ export const queries = {
   apiKeys: () => queryOptions({ queryKey: ['api-keys'], queryFn: api.apiKeys }),
   models: () => queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: 5 * 60_000 }),
   settings: () => queryOptions({ queryKey: ['settings'], queryFn: api.settings }),
+  channels: () => queryOptions({ queryKey: ['channels'], queryFn: api.channels }),
+  rules: () => queryOptions({ queryKey: ['rules'], queryFn: api.rules, refetchInterval: 20_000 }),
+  notifications: () =>
+    infiniteQueryOptions({
+      queryKey: ['notifications'] as const,
+      queryFn: ({ pageParam }) => api.notifications(pageParam),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.nextCursor,
+      refetchInterval: 20_000,
+    }),
   sessions: () => queryOptions({ queryKey: ['sessions'], queryFn: api.sessions }),
 
   /** The next three are never fetched: the live stream writes them. Requests on their way, newest first. */

@@ -86,6 +86,11 @@ const clients = createRoute({
   path: 'clients',
   component: lazyRouteComponent(() => import('./pages/settings-clients.tsx'), 'ClientSettings'),
 })
+const notifications = createRoute({
+  getParentRoute: () => settings,
+  path: 'notifications',
+  component: lazyRouteComponent(() => import('./pages/settings-notifications.tsx'), 'NotificationSettings'),
+})
 const security = createRoute({
   getParentRoute: () => settings,
   path: 'security',
@@ -107,7 +112,7 @@ export const router = createRouter({
     keys,
     key,
     connect,
-    settings.addChildren([settingsStart, routing, clients, security, appearance]),
+    settings.addChildren([settingsStart, routing, clients, notifications, security, appearance]),
   ]),
   defaultPreload: 'intent',
 })

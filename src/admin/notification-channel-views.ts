@@ -1,5 +1,6 @@
 import type { ChannelBody, ChannelChange, ChannelView } from '../contract/notification-channels.ts'
-import type { Channel, ChannelConfig, ChannelSecrets, SecretName } from '../domain/notifications/channel.ts'
+import type { Channel, ChannelSecrets, SecretName } from '../domain/notifications/channel.ts'
+import type { ChannelConfig } from '../domain/notifications/channel-config.ts'
 import { AppError } from '../errors.ts'
 import { Secret } from '../lib/secrets.ts'
 import { iso } from './account-views.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { mailSecurities } from '../domain/notifications/channel.ts'
+import { mailSecurities } from '../domain/notifications/channel-config.ts'
 import { httpUrlWords, isHttpUrl, moment } from './common.ts'
 
 const httpUrl = z.string().max(2_000).refine(isHttpUrl, httpUrlWords)

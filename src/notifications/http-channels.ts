@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
-import type { ChannelConfig, ChannelSecrets } from '../domain/notifications/channel.ts'
+import type { ChannelSecrets } from '../domain/notifications/channel.ts'
+import type { ChannelConfig } from '../domain/notifications/channel-config.ts'
 import type { Secret } from '../lib/secrets.ts'
 import type { Message } from './message.ts'
 

@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer'
-import type { ChannelConfig } from '../domain/notifications/channel.ts'
+import type { ChannelConfig } from '../domain/notifications/channel-config.ts'
 import { connectGuarded, type GuardOptions } from '../lib/guarded-connect.ts'
 import { failureOf } from '../lib/safe-fetch.ts'
 import type { Secret } from '../lib/secrets.ts'

@@ -2,6 +2,7 @@ import { enAccount } from './en-account.ts'
 import { enClients } from './en-clients.ts'
 import { enForecast } from './en-forecast.ts'
 import { enKeys } from './en-keys.ts'
+import { enNotifications } from './en-notifications.ts'
 import { enRequest } from './en-request.ts'
 import { enRouting } from './en-routing.ts'
 import { enSetup } from './en-setup.ts'
@@ -42,6 +43,7 @@ export const en = {
   'action.resume': 'Resume',
   'action.tryNow': 'Try now',
   'action.copy': 'Copy',
+  'action.edit': 'Edit',
   'action.close': 'Close',
   'action.save': 'Save',
   'action.discard': 'Discard',
@@ -242,6 +244,7 @@ export const en = {
   ...enClients,
   ...enKeys,
   ...enForecast,
+  ...enNotifications,
   ...enRequest,
   ...enRouting,
   ...enSetup,

@@ -9,6 +9,7 @@ export function SettingsPage() {
       <nav className="tabs" aria-label={t('settings.sections')}>
         <Link to="/settings/routing">{t('settings.routing')}</Link>
         <Link to="/settings/clients">{t('settings.clients')}</Link>
+        <Link to="/settings/notifications">{t('settings.notifications')}</Link>
         <Link to="/settings/security">{t('settings.security')}</Link>
         <Link to="/settings/appearance">{t('settings.appearance')}</Link>
       </nav>

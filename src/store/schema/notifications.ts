@@ -1,5 +1,5 @@
 import type { About } from '../../domain/notifications/about.ts'
-import type { ChannelConfig } from '../../domain/notifications/channel.ts'
+import type { ChannelConfig } from '../../domain/notifications/channel-config.ts'
 import type { SubjectStates } from '../../domain/notifications/decide.ts'
 import type { DeliveryAttempt, Notification, NotificationStatus } from '../../domain/notifications/notification.ts'
 import type { QuietHours } from '../../domain/notifications/quiet-hours.ts'

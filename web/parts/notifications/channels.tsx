@@ -1,0 +1,148 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { ChannelView } from '../../../src/contract/notification-channels.ts'
+import { api } from '../../api.ts'
+import { latency } from '../../format.ts'
+import { t } from '../../messages/index.ts'
+import { queries } from '../../queries.ts'
+import { Confirm } from '../../ui/dialog.tsx'
+import { Section } from '../../ui/page.tsx'
+import { Empty, Loaded, Problem } from '../../ui/states.tsx'
+import { toast } from '../../ui/toast.tsx'
+import { ChannelForm } from './channel-form.tsx'
+
+/** Where messages can go, each with a button that shows whether they arrive. */
+export function Channels() {
+  const channels = useQuery(queries.channels())
+  const [edited, setEdited] = useState<ChannelView | 'new' | null>(null)
+  const [leaving, setLeaving] = useState<ChannelView | null>(null)
+  return (
+    <Section
+      title={t('channels.title')}
+      aside={
+        <button type="button" onClick={() => setEdited('new')}>
+          {t('channels.add')}
+        </button>
+      }
+    >
+      <Loaded query={channels} what={t('what.channels')}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty>{t('channels.none')}</Empty>
+          ) : (
+            <ul className="entries">
+              {items.map((channel) => (
+                <Channel
+                  key={channel.id}
+                  channel={channel}
+                  onEdit={() => setEdited(channel)}
+                  onDelete={() => setLeaving(channel)}
+                />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      {edited !== null && <ChannelForm channel={edited === 'new' ? null : edited} onClose={() => setEdited(null)} />}
+      {leaving !== null && <DeleteChannel channel={leaving} onClose={() => setLeaving(null)} />}
+    </Section>
+  )
+}
+
+type ChannelProps = { channel: ChannelView; onEdit: () => void; onDelete: () => void }
+
+function Channel({ channel, onEdit, onDelete }: ChannelProps) {
+  const { id, kind, name } = channel
+  const client = useQueryClient()
+  const test = useMutation({
+    mutationFn: () => api.testChannel(id),
+    onSettled: () => client.invalidateQueries({ queryKey: ['channels'] }),
+  })
+  const notes = [
+    t(`channel.${kind}`),
+    targetOf(channel),
+    ...(channel.isActive ? [] : [t('channels.off')]),
+    ...(channel.allowPrivateAddress ? [t('channels.private')] : []),
+  ]
+  return (
+    <li className="panel stack">
+      <div className="row between">
+        <div className="entry-words">
+          <strong>{name}</strong>
+          <div className="small">{notes.join(' · ')}</div>
+        </div>
+        <div className="row">
+          <button
+            type="button"
+            disabled={test.isPending}
+            aria-label={t('channels.testOf', { name })}
+            onClick={() => test.mutate()}
+          >
+            {t(test.isPending ? 'state.working' : 'channels.test')}
+          </button>
+          <button type="button" aria-label={t('channels.editOf', { name })} onClick={onEdit}>
+            {t('action.edit')}
+          </button>
+          <button type="button" aria-label={t('channels.deleteOf', { name })} onClick={onDelete}>
+            {t('action.delete')}
+          </button>
+        </div>
+      </div>
+      <Problem error={test.error} />
+      <div role="status" className="result">
+        {test.data && <TestResult kind={kind} {...test.data} />}
+      </div>
+    </li>
+  )
+}
+
+type Result = { kind: ChannelView['kind']; ok: boolean; status: number | null; elapsedMs: number; error: string | null }
+
+function TestResult({ kind, ok, status, elapsedMs, error }: Result) {
+  const time = latency(elapsedMs)
+  if (!ok) return <p className="notice bad">{t('channels.notArrived', { error: error ?? String(status ?? '') })}</p>
+  const words =
+    kind === 'email' ? t('channels.arrivedMail', { time }) : t('channels.arrived', { status: status ?? '', time })
+  return <p className="notice ok">{words}</p>
+}
+
+function targetOf(channel: ChannelView): string {
+  switch (channel.kind) {
+    case 'email':
+      return channel.to.join(', ')
+    case 'ntfy':
+      return `${hostOf(channel.server)}/${channel.topic}`
+    case 'telegram':
+      return channel.chatId
+    default:
+      return channel.urlHost
+  }
+}
+
+function hostOf(url: string): string {
+  return URL.parse(url)?.host ?? url
+}
+
+function DeleteChannel({ channel: { id, name }, onClose }: { channel: ChannelView; onClose: () => void }) {
+  const client = useQueryClient()
+  const remove = useMutation({
+    mutationFn: () => api.removeChannel(id),
+    onSuccess() {
+      toast(t('channels.deleted'))
+      onClose()
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: ['channels'] }),
+  })
+  return (
+    <Confirm
+      title={t('channels.deleteAsk', { name })}
+      action={t('action.delete')}
+      isBusy={remove.isPending}
+      onConfirm={() => remove.mutate()}
+      onClose={onClose}
+    >
+      <p>{t('channels.deleteWhat')}</p>
+      <Problem error={remove.error} />
+    </Confirm>
+  )
+}
