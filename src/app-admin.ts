@@ -8,6 +8,7 @@ import { auditRoutes, entryOf, refusedOf } from './admin/audit.ts'
 import { callerOf, isSecure, siteOf, strangerOf } from './admin/caller.ts'
 import { doctorRoutes } from './admin/doctor.ts'
 import { eventRoutes } from './admin/events.ts'
+import { firewallRoutes } from './admin/firewall.ts'
 import { forecastRoutes } from './admin/forecast.ts'
 import { uploadRules } from './admin/import-files.ts'
 import { createLiveFeed } from './admin/live.ts'
@@ -76,6 +77,7 @@ export async function addAdmin(
     ...sessionRoutes(door, cookies),
     ...sessionListRoutes(door),
     ...passkeyRoutes(door, cookies),
+    ...firewallRoutes({ keeper: parts.firewallKeeper, gate }),
     ...overviewRoutes(overview),
     ...accountRoutes({
       ...{ store, pool, clock },

@@ -20,6 +20,7 @@ import { createUsagePoll } from './accounts/usage-poll.ts'
 import { createAttemptTrail } from './admin/attempt-trail.ts'
 import { createAuditTrail, loginEntry } from './admin/audit.ts'
 import { openConfiguredStore } from './app-store.ts'
+import { createFirewallKeeper } from './auth/firewall-keeper.ts'
 import { createSignIn } from './auth/sign-in.ts'
 import type { Config } from './config.ts'
 import { activeBlock, statusOf } from './domain/account.ts'
@@ -108,6 +109,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const poolRedeemer = createPoolRedeemer(redemption)
   const applyResetRule = createResetRule(redemption)
   const statistics = createStatistics({ pool, calls, clock, onError: onCallError })
+  const firewallKeeper = await createFirewallKeeper({ store, clock })
   const signIn = createSignIn({ store, clock, mode: config.dashboardAuthMode })
   const auditTrail = createAuditTrail(store, clock, onError('audit log'))
   const attemptTrail = createAttemptTrail(auditTrail, clock)
@@ -144,6 +146,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       catalogue,
       recorder,
       signIn,
+      firewallKeeper,
       auditTrail,
       attemptTrail,
       clock,

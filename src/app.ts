@@ -7,6 +7,7 @@ import { buildParts } from './app-parts.ts'
 import { createClientGate } from './client-gate.ts'
 import type { Config } from './config.ts'
 import { AppError } from './errors.ts'
+import { createFirewall } from './firewall.ts'
 import type { GateRules } from './gate.ts'
 import { backgroundJobs } from './jobs/background.ts'
 import { startJobs } from './jobs/jobs.ts'
@@ -57,6 +58,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const parts = await buildParts(config, log, clock, options.deadlines)
   const gate = gateOf(config)
   const clientGate = createClientGate({ rules: gate, keys: parts.keys, settings: parts.settings, clock })
+  const firewall = createFirewall(parts.firewallKeeper.rules, gate)
   const keepAlive = createKeepAlive()
   const running = createRoster<AbortController>()
   const sockets = createRoster<SocketSession>()
@@ -71,7 +73,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   })
 
   const app = createServer({
-    ...{ gate, clock, log, version },
+    ...{ gate, firewall, clock, log, version },
     isOpen: () => !draining,
     socketPaths,
     foreignError: (error, { url, id }) => anthropicFailure(error, url, id, clock.now()),
@@ -94,7 +96,12 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...{ sockets, socketGate: createSocketGate(clock, parts.settings) },
   })
   await addAdmin(app, parts, {
-    ...{ config, gate, demo: options.demo ?? false, stopping: watchersStop.signal, checkSession: checkPrincipal },
+    ...{ config, gate, demo: options.demo ?? false, stopping: watchersStop.signal },
+    // Whoever watches is asked again and again, also where they come from.
+    async checkSession(request) {
+      firewall.check({ peer: request.socket.remoteAddress, headers: request.headers }, 'dashboard')
+      return checkPrincipal(request)
+    },
     onPasswordRemoved: () => offerBootstrap(config, parts, log),
   })
   const metrics = config.metrics ? createMetrics({ ...parts, running, version }) : null
@@ -137,8 +144,9 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   return { url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`, close }
 }
 
-function gateOf({ host, allowedHosts, trustedProxies }: Config): GateRules {
-  return { trustedProxies, hosts: new Set([host.toLowerCase(), ...allowedHosts]), origins: new Set(allowedHosts) }
+function gateOf({ host, allowedHosts, trustedProxies, dashboardVouching: vouching }: Config): GateRules {
+  const hosts = new Set([host.toLowerCase(), ...allowedHosts])
+  return { trustedProxies, hosts, origins: new Set(allowedHosts), vouching }
 }
 
 /** Where a remote browser can reach us and no password is set, the first one to come must prove that it reads the log. */
@@ -148,6 +156,8 @@ async function offerBootstrap(
   log: Logger,
 ): Promise<void> {
   const given = config.dashboardBootstrapToken
+  // Nobody sets a password where nobody signs in, and where a proxy does, it vouches for whoever sets the first one.
+  if (config.dashboardAuthMode !== 'standard' && given === null) return
   const isPublished = config.trustedProxies.length > 0 || config.allowedHosts.length > 0
   const isRemote = isPublished || !['127.0.0.1', '::1', 'localhost'].includes(config.host)
   if ((await signIn.state()).passwordHash !== null || (given === null && !isRemote)) return

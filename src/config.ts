@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
+import { dashboardVariables, readDashboardAuth } from './config-dashboard.ts'
 import { type Env, loadEnv } from './config-file.ts'
 import {
   allowedHost,
@@ -15,6 +16,7 @@ import {
   token,
   wholeNumber,
 } from './config-values.ts'
+import type { VouchingRules } from './gate.ts'
 import type { AddressRange } from './lib/address-ranges.ts'
 import type { Secret } from './lib/secrets.ts'
 
@@ -41,6 +43,8 @@ export type Config = {
   /** Accepted beside the localhost names and the bind address. Lower case, no port, no brackets around IPv6. */
   readonly allowedHosts: readonly string[]
   readonly dashboardAuthMode: 'standard' | 'trusted_header' | 'disabled'
+  /** Whose headers say who is there; null: nobody's. */
+  readonly dashboardVouching: VouchingRules | null
   /** Null: make one up at the first start. */
   readonly dashboardBootstrapToken: Secret | null
   readonly usageRefreshMs: number
@@ -74,7 +78,7 @@ const variables = z.object({
   CODEX_LB_OAUTH_CALLBACK_PORT: wholeNumber(0, 65_535).default(1455),
   CODEX_LB_TRUSTED_PROXIES: list(ipRange).default([]),
   CODEX_LB_ALLOWED_HOSTS: list(allowedHost).default([]),
-  CODEX_LB_DASHBOARD_AUTH_MODE: oneOf(['standard', 'trusted_header', 'disabled']).default('standard'),
+  ...dashboardVariables,
   CODEX_LB_DASHBOARD_BOOTSTRAP_TOKEN: token.optional(),
   CODEX_LB_USAGE_REFRESH_SECONDS: wholeNumber(1, 86_400).default(60),
   CODEX_LB_DRAIN_SECONDS: wholeNumber(0, 3_600).default(30),
@@ -98,12 +102,14 @@ export function readConfig(env: Env, cwd: string, isTerminal = false): { config:
     const name = String(issue.path[0])
     faults.push(`${name === 'CODEX_LB_PORT' ? portName : name}: ${issue.message}`)
   }
-  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
+  const dashboard = parsed.success ? readDashboardAuth(parsed.data) : null
+  faults.push(...(dashboard?.faults ?? []))
+  if (!parsed.success || dashboard === null || faults.length > 0) throw new ConfigError(faults)
   const unknown = Object.keys(given).filter((name) => name.startsWith('CODEX_LB_') && !knownNames.includes(name))
   const home = given.HOME ?? homedir()
   return {
     config: configOf(
-      parsed.data,
+      { ...parsed.data, vouching: dashboard.vouching },
       (text) =>
         resolve(
           cwd,
@@ -113,20 +119,14 @@ export function readConfig(env: Env, cwd: string, isTerminal = false): { config:
     ),
     warnings: [
       ...unknown.map((name) => `${name} is not known and was ignored; did you mean ${closest(name, knownNames)}?`),
-      ...notOffered(parsed.data),
+      ...dashboard.warnings,
     ],
   }
 }
 
-/** Values that have a meaning, but not in this version: nobody may believe that they are in force. */
-function notOffered({ CODEX_LB_DASHBOARD_AUTH_MODE: mode }: z.output<typeof variables>): string[] {
-  if (mode === 'standard') return []
-  return [
-    `CODEX_LB_DASHBOARD_AUTH_MODE: "${mode}" is not offered by this version; the dashboard signs in as with "standard".`,
-  ]
-}
+type Given = z.output<typeof variables> & { vouching: VouchingRules | null }
 
-function configOf(given: z.output<typeof variables>, absolute: (text: string) => string, isTerminal: boolean): Config {
+function configOf(given: Given, absolute: (text: string) => string, isTerminal: boolean): Config {
   const dataDir = absolute(given.CODEX_LB_DATA_DIR)
   const database = given.CODEX_LB_DATABASE_URL ?? `sqlite:${join(dataDir, 'codex-lb.db')}`
   return Object.freeze({
@@ -142,6 +142,7 @@ function configOf(given: z.output<typeof variables>, absolute: (text: string) =>
     trustedProxies: Object.freeze(given.CODEX_LB_TRUSTED_PROXIES),
     allowedHosts: Object.freeze(given.CODEX_LB_ALLOWED_HOSTS),
     dashboardAuthMode: given.CODEX_LB_DASHBOARD_AUTH_MODE,
+    dashboardVouching: given.vouching,
     dashboardBootstrapToken: given.CODEX_LB_DASHBOARD_BOOTSTRAP_TOKEN ?? null,
     usageRefreshMs: given.CODEX_LB_USAGE_REFRESH_SECONDS * 1000,
     drainMs: given.CODEX_LB_DRAIN_SECONDS * 1000,

@@ -16,7 +16,7 @@ export type GateRules = {
 }
 
 /** Header names in lower case. Without groups everybody whom the proxy lets through is an admin. */
-type VouchingRules = {
+export type VouchingRules = {
   userHeader: string
   groups: { header: string; admin: string; viewer: string | null } | null
 }
@@ -80,6 +80,13 @@ export function cameBySecureWay({ peer, headers }: Visitor, { trustedProxies }: 
 export function isTrustedPeer({ peer }: Visitor, { trustedProxies }: GateRules): boolean {
   const address = parseAddress(peer)
   return address !== null && isWithin(address, trustedProxies)
+}
+
+/** What names a user is for the dashboard alone: it goes no further with a client's request. */
+export function forgetVouching(headers: IncomingHttpHeaders, { vouching }: GateRules): void {
+  if (!vouching) return
+  delete headers[vouching.userHeader]
+  if (vouching.groups) delete headers[vouching.groups.header]
 }
 
 /** The origin of the page that asks, or that a program could ask from: ours, as the gate has made sure. */

@@ -8,7 +8,8 @@ import type { ClientGate } from './client-gate.ts'
 import type { Access, Principal } from './domain/access.ts'
 import type { Guest } from './domain/api-key.ts'
 import { AppError, dashboardBody, type ErrorCode, openAiBody, retryHeaders } from './errors.ts'
-import { admit, type GateRules } from './gate.ts'
+import { areaOf, type Firewall } from './firewall.ts'
+import { admit, forgetVouching, type GateRules } from './gate.ts'
 import type { Clock } from './lib/clock.ts'
 import { faultSentence, fieldFaults } from './lib/field-faults.ts'
 import { randomId } from './lib/secrets.ts'
@@ -33,6 +34,8 @@ declare module 'fastify' {
 
 export type ServerDeps = {
   gate: GateRules
+  /** Says which addresses get in at all; left out: all of them. */
+  firewall?: Pick<Firewall, 'check'>
   clock: Clock
   log: Logger
   version: string
@@ -65,6 +68,7 @@ const headersMs = 60_000
 /** A Fastify instance with the gate, the error answers and the limits that every route has. Routes are added to it. */
 export function createServer({
   gate,
+  firewall,
   clock,
   log,
   version,
@@ -115,11 +119,15 @@ export function createServer({
     reply.header('x-content-type-options', 'nosniff')
     // An unknown path is refused like a client's one: strangers learn nothing from the difference.
     const { access = 'client' } = request.routeOptions.config
+    const visitor = { peer: request.socket.remoteAddress, headers: request.headers }
+    firewall?.check(visitor, areaOf(access, request.url))
     if (access !== 'public') reply.raw.once('close', underWay.add())
     if (!isOpen() && access !== 'public') throw new AppError('shutting_down', { retryAfterSeconds: 5 })
-    const visitor = { peer: request.socket.remoteAddress, headers: request.headers }
     admit(visitor, access, gate)
-    if (access === 'client') request.guest = clientGate.enter(visitor)
+    if (access === 'client') {
+      forgetVouching(request.headers, gate)
+      request.guest = clientGate.enter(visitor)
+    }
     if (access === 'viewer' || access === 'admin') {
       request.principal = await checkSession(request)
       if (access === 'admin' && request.principal.role !== 'admin') throw new AppError('admin_required')

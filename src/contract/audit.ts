@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { actorKinds } from '../domain/access.ts'
 import { moment } from './common.ts'
 
 const outcomes = ['success', 'failure'] as const
@@ -13,6 +14,10 @@ export const AuditQuery = z.object({
     .regex(/^[a-z_]+(\.[a-z_]+)*$/, 'must be an action such as account.pause, or its beginning.')
     .max(100)
     .optional(),
+  actorKind: z.enum(actorKinds).optional(),
+  /** Where the actor came from. */
+  address: z.string().max(100).optional(),
+  targetKind: z.string().max(100).optional(),
   targetId: z.string().max(200).optional(),
   outcome: z.enum(outcomes).optional(),
   since: z.iso.datetime({ offset: true }).optional(),

@@ -9,9 +9,11 @@ export type Access = 'public' | 'door' | 'viewer' | 'admin' | 'client' | 'scrape
 /** `viewer` sees figures, but no names, addresses or secrets, and changes nothing. */
 export type Role = 'admin' | 'viewer'
 
+export const actorKinds = ['local', 'session', 'proxy_header', 'open', 'command_line', 'system', 'stranger'] as const
+
 /** Who acts. `local`: whoever sits at this machine while there is no password. `system`: we ourselves. */
 export type Actor = {
-  kind: 'local' | 'session' | 'proxy_header' | 'open' | 'command_line' | 'system' | 'stranger'
+  kind: (typeof actorKinds)[number]
   /** What the actor is called, where that is known: a name that a reverse proxy vouches for, a session's short id. */
   name: string | null
   address: string | null

@@ -18,6 +18,9 @@ export type AuditEntry = {
 /** What an audit log page is narrowed to. `action` may be the beginning, up to a dot. */
 export type AuditFilter = {
   action?: string | undefined
+  actorKind?: Actor['kind'] | undefined
+  address?: string | undefined
+  targetKind?: string | undefined
   targetId?: string | undefined
   outcome?: AuditEntry['outcome'] | undefined
   sinceMs?: number | undefined

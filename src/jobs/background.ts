@@ -22,6 +22,7 @@ export type BackgroundDeps = {
   catalogue: Catalogue
   usagePoll: UsagePoll
   rollup: Rollup
+  firewallKeeper: { refresh(): Promise<unknown> }
   settingsKeeper: { refresh(): Promise<void> }
   requestSums: RequestFold
   stored: { tend(): Promise<void>; prune(): Promise<void> }
@@ -56,6 +57,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
     { name: 'keep-alive', everyMs: () => 1_000, run: () => keepAlive.sweep(clock.now()) },
     { name: 'stored accounts', everyMs: () => 2_000, run: () => pool.refresh() },
     { name: 'stored settings', everyMs: () => 2_000, run: () => deps.settingsKeeper.refresh() },
+    { name: 'stored firewall', everyMs: () => 2_000, run: () => deps.firewallKeeper.refresh() },
     { name: 'stored keys', everyMs: () => 2_000, run: () => keys.refresh() },
     { name: 'limits of keys', everyMs: () => 2_000, run: () => ledger.refresh() },
     { name: 'uses of keys', everyMs: () => 30_000, run: () => keys.flush() },

@@ -27,3 +27,12 @@ export function isWithin(address: Address, ranges: readonly AddressRange[]): boo
     ([range, bits]) => range.kind() === address.kind() && address.match([range, bits] as [ipaddr.IPv4, number]),
   )
 }
+
+/** A range as it is written shortest, with nothing beyond its length: `10.1.2.3/8` is `10.0.0.0/8`. Null: it is none. */
+export function shortestRange(text: string): string | null {
+  const range = parseRange(text)
+  if (range === null) return null
+  const [address, bits] = range
+  const kind = address.kind() === 'ipv4' ? ipaddr.IPv4 : ipaddr.IPv6
+  return `${kind.networkAddressFromCIDR(`${address}/${bits}`)}/${bits}`
+}

@@ -48,10 +48,13 @@ export function createAudit({ audit: t }: Tables, unit: Unit): Store['audit'] {
 }
 
 function conditions(t: Tables['audit'], filter: AuditFilter): (SQL | undefined)[] {
-  const { action, targetId, outcome, sinceMs, untilMs } = filter
+  const { action, actorKind, address, targetKind, targetId, outcome, sinceMs, untilMs } = filter
   return [
     // Actions are our own words: none of them has a wildcard in it.
     action === undefined ? undefined : or(eq(t.action, action), like(t.action, `${action}.%`)),
+    actorKind === undefined ? undefined : eq(t.actorKind, actorKind),
+    address === undefined ? undefined : eq(t.actorAddress, address),
+    targetKind === undefined ? undefined : eq(t.targetKind, targetKind),
     targetId === undefined ? undefined : eq(t.targetId, targetId),
     outcome === undefined ? undefined : eq(t.outcome, outcome),
     sinceMs === undefined ? undefined : gte(t.atMs, sinceMs),

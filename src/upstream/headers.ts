@@ -52,7 +52,7 @@ const dropped = new Set([
   'upgrade',
   'expect',
 ])
-const droppedPrefixes = ['x-forwarded-', 'cf-', 'sec-', 'x-codex-lb-']
+const droppedPrefixes = ['x-forwarded-', 'remote-', 'cf-', 'sec-', 'x-codex-lb-']
 
 /** What of another client's headers means something to the upstream; everything that describes the client stays here. */
 const meaningful = new Set([

@@ -1,7 +1,6 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { FastifyInstance, RouteOptions } from 'fastify'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { generated, lacksOf, watchRoutes } from '../../docs/generate.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createTally } from '../../src/lib/tally.ts'
 import { createServer } from '../../src/server.ts'
@@ -10,26 +9,13 @@ import { sendRaw } from '../support/raw.ts'
 import { refusalIn } from '../support/refusals.ts'
 import { type Rig, startRig } from '../support/start.ts'
 
-type RouteSeen = { method: string; url: string; options: RouteOptions }
-
-const routes: RouteSeen[] = []
-let defaults: FastifyInstance['initialConfig']
+const watched = watchRoutes()
+const { routes } = watched
 let rig: Rig
 
-/** Every server that starts tells of its routes, whoever adds them: nothing in the product has to take part. */
-const onServer = (message: unknown) => {
-  const { fastify } = message as { fastify: FastifyInstance }
-  defaults = fastify.initialConfig
-  // Kept as they are: hooks that come later may still set something.
-  fastify.addHook('onRoute', (options) => {
-    for (const method of [options.method].flat()) routes.push({ method, url: options.url, options })
-  })
-}
-
 beforeAll(async () => {
-  subscribe('fastify.initialization', onServer)
   rig = await startRig({ importAll: false })
-  unsubscribe('fastify.initialization', onServer)
+  watched.stop()
 })
 afterAll(() => rig.close())
 
@@ -56,12 +42,33 @@ describe('every route', () => {
     }
   })
 
+  it('has a policy, a size limit and a deadline', () => {
+    const lacking = routes.flatMap((route) => lacksOf(route).map((what) => `${route.method} ${route.url}: ${what}`))
+    expect(lacking).toEqual([])
+    const bare = {
+      method: 'GET',
+      url: '/x',
+      options: { method: 'GET', url: '/x', handler: () => {} },
+      defaultBodyBytes: 0,
+    }
+    expect(lacksOf(bare)).toEqual(['access', 'size limit', 'deadline'])
+  })
+
+  it('is in the table of the documentation, and so is every action of the audit log', () => {
+    for (const { path, is, shouldBe } of generated(routes)) {
+      expect(is(), `${path} is stale: run "npm run routes"`).toBe(shouldBe)
+    }
+  })
+
   it('says who may use it', () => {
     expect(routes.filter(({ options }) => options.config?.access === undefined)).toEqual([])
   })
 
   it('has a limit for its body: 1 MiB, except where whole conversations or many files arrive', () => {
-    const limits = routes.map(({ url, options }) => ({ url, bodyLimit: options.bodyLimit ?? defaults.bodyLimit ?? 0 }))
+    const limits = routes.map(({ url, options, defaultBodyBytes }) => ({
+      url,
+      bodyLimit: options.bodyLimit ?? defaultBodyBytes,
+    }))
     expect(limits.filter(({ bodyLimit }) => !(bodyLimit > 0 && bodyLimit <= 128 * mib))).toEqual([])
     const large = new Set(limits.flatMap(({ url, bodyLimit }) => (bodyLimit > mib ? [url] : [])))
     const allowed = (url: string) => /^\/(v1|backend-api)\//.test(url) || url === '/api/accounts/import'

@@ -32,6 +32,12 @@ onEveryEngine((context) => {
     expect(await ids({ action: 'account' })).toBe('32')
     expect(await ids({ action: 'account.pause' })).toBe('2')
     expect(await ids({ targetId: 'acc_2' })).toBe('2')
+    await audit.add(
+      entry('4', 4, { actor: { kind: 'session', name: 'x', address: '192.0.2.1' }, action: 'other', target: null }),
+    )
+    expect(await ids({ actorKind: 'session' })).toBe('4')
+    expect(await ids({ address: '192.0.2.1' })).toBe('4')
+    expect(await ids({ targetKind: 'account', actorKind: 'session' })).toBe('')
     expect(await ids({ outcome: 'failure' })).toBe('1')
     expect(await ids({ sinceMs: 2, untilMs: 3 })).toBe('2')
   })

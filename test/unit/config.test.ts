@@ -44,6 +44,7 @@ describe('the configuration', () => {
         trustedProxies: [],
         allowedHosts: [],
         dashboardAuthMode: 'standard',
+        dashboardVouching: null,
         dashboardBootstrapToken: null,
         usageRefreshMs: 60_000,
         drainMs: 30_000,
@@ -78,7 +79,7 @@ describe('the configuration', () => {
       'LB.Example.org:8443, [::1]:80,fd00::1,',
       { allowedHosts: ['lb.example.org', '::1', 'fd00::1'] },
     ],
-    ['CODEX_LB_DASHBOARD_AUTH_MODE', 'trusted_header', { dashboardAuthMode: 'trusted_header' }],
+    ['CODEX_LB_DASHBOARD_AUTH_MODE', 'disabled', { dashboardAuthMode: 'disabled' }],
     ['CODEX_LB_USAGE_REFRESH_SECONDS', '5', { usageRefreshMs: 5_000 }],
     ['CODEX_LB_DRAIN_SECONDS', '0', { drainMs: 0 }],
     ['CODEX_LB_LOG_LEVEL', 'DEBUG', { logLevel: 'debug' }],
@@ -234,9 +235,82 @@ describe('the .env files', () => {
   })
 })
 
-describe('a sign-in mode that this version does not offer', () => {
-  it('is told, so that nobody believes it is in force', () => {
-    const { warnings } = readConfig({ CODEX_LB_DASHBOARD_AUTH_MODE: 'disabled' }, '/nonexistent')
-    expect(warnings).toEqual([expect.stringMatching(/CODEX_LB_DASHBOARD_AUTH_MODE.*"disabled" is not offered/)])
+describe('the sign-in of the dashboard', () => {
+  const header = { CODEX_LB_DASHBOARD_AUTH_MODE: 'trusted_header', CODEX_LB_TRUSTED_PROXIES: '10.0.0.1' }
+  const warningsOf = (env: Record<string, string>) => readConfig(env, empty).warnings
+
+  it('believes Remote-User of trusted proxies, and what else it is told to', () => {
+    expect(read({}).dashboardVouching).toBeNull()
+    expect(read(header).dashboardVouching).toEqual({ userHeader: 'remote-user', groups: null })
+    const named = {
+      ...header,
+      CODEX_LB_DASHBOARD_AUTH_PROXY_HEADER: 'X-Authentik-Username',
+      CODEX_LB_DASHBOARD_ADMIN_GROUP: 'lb admins',
+    }
+    expect(read(named).dashboardVouching).toEqual({
+      userHeader: 'x-authentik-username',
+      groups: { header: 'remote-groups', admin: 'lb admins', viewer: null },
+    })
+    const groups = {
+      ...named,
+      CODEX_LB_DASHBOARD_AUTH_GROUPS_HEADER: 'X-Authentik-Groups',
+      CODEX_LB_DASHBOARD_VIEWER_GROUP: 'staff',
+    }
+    expect(read(groups).dashboardVouching?.groups).toEqual({
+      ...{ header: 'x-authentik-groups', admin: 'lb admins', viewer: 'staff' },
+    })
+    expect(warningsOf(groups)).toEqual([])
+  })
+
+  it.each([
+    ['CODEX_LB_TRUSTED_PROXIES', { CODEX_LB_TRUSTED_PROXIES: '' }, /is empty.*reverse proxy.*=standard/],
+    ['CODEX_LB_TRUSTED_PROXIES', { CODEX_LB_TRUSTED_PROXIES: '10.0.0.1,::/0' }, /all addresses/],
+    ['CODEX_LB_DASHBOARD_VIEWER_GROUP', { CODEX_LB_DASHBOARD_VIEWER_GROUP: 'v' }, /CODEX_LB_DASHBOARD_ADMIN_GROUP/],
+    ['CODEX_LB_DASHBOARD_AUTH_GROUPS_HEADER', { CODEX_LB_DASHBOARD_AUTH_GROUPS_HEADER: 'X-Groups' }, /ADMIN_GROUP/],
+    [
+      'CODEX_LB_DASHBOARD_AUTH_GROUPS_HEADER',
+      { CODEX_LB_DASHBOARD_AUTH_GROUPS_HEADER: 'Remote-User', CODEX_LB_DASHBOARD_ADMIN_GROUP: 'a' },
+      /header of the user/,
+    ],
+  ])('refuses to start with a trap: %s', (name, given: Record<string, string>, expected) => {
+    const faults = faultsOf({ ...header, ...given })
+    expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name}: `))])
+    expect(faults[0]).toMatch(expected)
+  })
+
+  it.each([
+    ...['Authorization', 'Cookie', 'Host', 'Origin', 'User-Agent', 'X-Forwarded-For', 'X-Forwarded-User', 'Forwarded'],
+    ...['X-Real-IP', 'Content-Type', 'Sec-Fetch-Site', 'Proxy-Authorization', 'CF-Connecting-IP', 'X-Request-Id', 'TE'],
+    ...['', 'Remote User', 'Remote-User:', 'Rémote'].filter((name) => name !== ''),
+  ])('lets no header name a user that has another meaning or is none: %s', (name) => {
+    for (const variable of ['CODEX_LB_DASHBOARD_AUTH_PROXY_HEADER', 'CODEX_LB_DASHBOARD_AUTH_GROUPS_HEADER']) {
+      const faults = faultsOf({ ...header, CODEX_LB_DASHBOARD_ADMIN_GROUP: 'a', [variable]: name })
+      expect(faults).toEqual([expect.stringMatching(new RegExp(`^${variable}: .*Remote-User`))])
+    }
+  })
+
+  it('that is switched off is told loudly, and wants a word more beyond this machine', () => {
+    const off = { CODEX_LB_DASHBOARD_AUTH_MODE: 'disabled' }
+    for (const host of ['127.0.0.1', '::1', 'localhost', '127.0.0.2']) {
+      expect(warningsOf({ ...off, CODEX_LB_HOST: host })).toEqual([
+        expect.stringMatching(/^NOBODY SIGNS IN.*this machine/),
+      ])
+    }
+    expect(warningsOf({ ...off, CODEX_LB_ALLOWED_HOSTS: 'lb.example.org' })).toEqual([
+      expect.stringMatching(/through the reverse proxy too/),
+    ])
+    for (const host of ['0.0.0.0', '::', '192.168.1.5', 'lb.example.org']) {
+      expect(faultsOf({ ...off, CODEX_LB_HOST: host })).toEqual([
+        expect.stringMatching(/^CODEX_LB_DASHBOARD_AUTH_MODE: .*CODEX_LB_DASHBOARD_ALLOW_UNPROTECTED=yes/),
+      ])
+      const confirmed = { ...off, CODEX_LB_HOST: host, CODEX_LB_DASHBOARD_ALLOW_UNPROTECTED: 'yes' }
+      expect(warningsOf(confirmed)).toEqual([expect.stringContaining(`reaches ${host} is an admin`)])
+    }
+  })
+
+  it('tells of variables that do nothing in another mode', () => {
+    expect(warningsOf({ CODEX_LB_DASHBOARD_ADMIN_GROUP: 'a' })).toEqual([
+      expect.stringMatching(/CODEX_LB_DASHBOARD_ADMIN_GROUP: without effect/),
+    ])
   })
 })
