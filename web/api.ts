@@ -20,6 +20,7 @@ import type { SettingsView } from '../src/contract/settings.ts'
 import type { AccountStatisticsView, DashboardStatistics } from '../src/contract/statistics.ts'
 import type { WhatIfView } from '../src/contract/what-if.ts'
 import { t } from './messages/index.ts'
+import type { Description } from './parts/api/description.ts'
 
 export type FieldFault = { path: string; message: string }
 
@@ -95,6 +96,7 @@ export const api = {
   changeApiKey: (id: string, changes: ApiKeyChange) => call<ApiKeyView>('PATCH', apiKey(id), changes),
   renewApiKey: (id: string) => call<ApiKeyCreated>('POST', `${apiKey(id)}/regenerate`),
   deleteApiKey: (id: string) => call('DELETE', apiKey(id)),
+  description: () => call<Description>('GET', '/api/openapi.json'),
   models: () => call<ModelList>('GET', '/api/models'),
   settings: () => call<SettingsView>('GET', '/api/settings'),
   /** `since` in hours ago. */

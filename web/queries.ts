@@ -47,6 +47,8 @@ export const queries = {
     }),
   request: (id: string) => queryOptions({ queryKey: ['request', id], queryFn: () => api.request(id) }),
   apiKeys: () => queryOptions({ queryKey: ['api-keys'], queryFn: api.apiKeys }),
+  description: () =>
+    queryOptions({ queryKey: ['description'], queryFn: api.description, staleTime: Number.POSITIVE_INFINITY }),
   models: () => queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: 5 * 60_000 }),
   settings: () => queryOptions({ queryKey: ['settings'], queryFn: api.settings }),
   channels: () => queryOptions({ queryKey: ['channels'], queryFn: api.channels }),

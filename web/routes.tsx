@@ -101,6 +101,11 @@ const appearance = createRoute({
   path: 'appearance',
   component: lazyRouteComponent(() => import('./pages/settings-appearance.tsx'), 'AppearanceSettings'),
 })
+const apiPage = createRoute({
+  getParentRoute: () => settings,
+  path: 'api',
+  component: lazyRouteComponent(() => import('./pages/settings-api.tsx'), 'ApiSettings'),
+})
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -112,7 +117,7 @@ export const router = createRouter({
     keys,
     key,
     connect,
-    settings.addChildren([settingsStart, routing, clients, notifications, security, appearance]),
+    settings.addChildren([settingsStart, routing, clients, notifications, security, appearance, apiPage]),
   ]),
   defaultPreload: 'intent',
 })

@@ -40,6 +40,7 @@ function operationOf(one: AnyRoute): object {
   const parameters = [...parametersOf(params, 'path'), ...parametersOf(query, 'query')]
   return {
     summary,
+    'x-access': access,
     ...(access === 'viewer' || access === 'admin' ? { security: [{ session: [] }] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined

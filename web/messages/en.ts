@@ -1,4 +1,5 @@
 import { enAccount } from './en-account.ts'
+import { enApi } from './en-api.ts'
 import { enClients } from './en-clients.ts'
 import { enForecast } from './en-forecast.ts'
 import { enKeys } from './en-keys.ts'
@@ -241,6 +242,7 @@ export const en = {
   'fact.response': 'Response',
   'fact.request': 'Request id',
   ...enAccount,
+  ...enApi,
   ...enClients,
   ...enKeys,
   ...enForecast,

@@ -12,6 +12,7 @@ export function SettingsPage() {
         <Link to="/settings/notifications">{t('settings.notifications')}</Link>
         <Link to="/settings/security">{t('settings.security')}</Link>
         <Link to="/settings/appearance">{t('settings.appearance')}</Link>
+        <Link to="/settings/api">{t('settings.api')}</Link>
       </nav>
       <Outlet />
     </Page>
