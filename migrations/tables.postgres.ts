@@ -11,3 +11,4 @@ export const { limitCounts, reservations, reservationHolders } = tables.postgres
 export const { requestKinds, requestSumsNew, requestHours, requestDays } = tables.postgres
 export const { notificationChannels, notificationRules, notifications, leases } = tables.postgres
 export const { logins } = tables.postgres
+export const { modelSources, modelSourceSpending, modelSourceReservations } = tables.postgres

@@ -11,3 +11,4 @@ export const { limitCounts, reservations, reservationHolders } = tables.sqlite
 export const { requestKinds, requestSumsNew, requestHours, requestDays } = tables.sqlite
 export const { notificationChannels, notificationRules, notifications, leases } = tables.sqlite
 export const { logins } = tables.sqlite
+export const { modelSources, modelSourceSpending, modelSourceReservations } = tables.sqlite

@@ -12,6 +12,7 @@ import { firewallRoutes } from './admin/firewall.ts'
 import { forecastRoutes } from './admin/forecast.ts'
 import { uploadRules } from './admin/import-files.ts'
 import { createLiveFeed } from './admin/live.ts'
+import { modelSourceRoutes } from './admin/model-sources.ts'
 import { modelRoutes } from './admin/models.ts'
 import { notificationRoutes } from './admin/notifications.ts'
 import { openApiRoutes } from './admin/openapi.ts'
@@ -96,6 +97,10 @@ export async function addAdmin(
     ...requestRoutes({ store, traffic: parts.traffic, names, clock, flush }),
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
+    ...modelSourceRoutes({
+      ...{ store, sources: parts.sources, sourceClient: parts.sourceClient, clock },
+      onChanged: () => bus.emit({ kind: 'settings' }),
+    }),
     ...settingsRoutes({ pool, settings: parts.settingsKeeper }),
     ...apiKeyRoutes({ keys: parts.keys, ledger: parts.ledger, store, pool, clock, flush }),
     ...auditRoutes({ store }),

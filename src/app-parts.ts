@@ -35,6 +35,8 @@ import { maxBodyBytes } from './proxy/body.ts'
 import { createRecorder } from './proxy/recorder.ts'
 import { createTraffic } from './reports/traffic.ts'
 import { createSettingsKeeper } from './settings/keeper.ts'
+import { createSourceClient } from './sources/client.ts'
+import { createModelSources } from './sources/sources.ts'
 import { createStored } from './stored/stored.ts'
 import { createUpstreamClient, type Deadlines } from './upstream/client.ts'
 import { version } from './version.ts'
@@ -100,6 +102,8 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     ...{ store: store.responses, clock, settings, maxHistoryBytes: maxBodyBytes },
     onError: onError('stored responses'),
   })
+  const sources = createModelSources({ store, clock, onError: onError('model sources') })
+  const sourceClient = createSourceClient(version)
   const rollup = createRollup({ usage: store.usage, clock })
   const traffic = createTraffic(store)
   const requestSums = createRequestFold(store.requestSums, clock)
@@ -130,6 +134,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   await catalogue.load()
   await keys.load()
   await ledger.load()
+  await sources.load()
   return {
     ...{
       store,
@@ -154,6 +159,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       onError,
     },
     ...{ traffic, requestSums },
+    ...{ sources, sourceClient },
     ...{ stored, guardian, rollup, creditLists, redeemer, poolRedeemer, applyResetRule, statistics },
     notifications,
     settings,
@@ -172,6 +178,8 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       await keys.flush()
       await ledger.close()
       await pool.flush()
+      await sources.flush()
+      await sourceClient.close()
       await client.close()
       await store.close()
     },

@@ -96,6 +96,11 @@ const errors = {
   },
   api_key_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no API key with this id.' },
   sign_in_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no sign-in with this id.' },
+  model_source_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    message: 'There is no model source with this id.',
+  },
   affinity_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no affinity with this key.' },
   notification_channel_not_found: {
     status: 404,
@@ -123,6 +128,11 @@ const errors = {
   firewall_entry_exists: { status: 409, type: 'invalid_request_error', message: 'These addresses are listed already.' },
   would_lock_out: { status: 409, type: 'invalid_request_error', message: 'This would shut you out.' },
   totp_already_configured: { status: 409, type: 'invalid_request_error', message: 'A second factor is set already.' },
+  model_source_name_taken: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'There is a model source of this name.',
+  },
   duplicate_identity_conflict: {
     status: 409,
     type: 'invalid_request_error',
@@ -174,6 +184,11 @@ const errors = {
     type: 'invalid_request_error',
     message: 'Use HTTP: WebSockets are not offered.',
   },
+  source_budget_spent: {
+    status: 429,
+    type: 'rate_limit_error',
+    message: 'The budget of the model source is used up.',
+  },
   too_many_attempts: { status: 429, type: 'rate_limit_error', message: 'Too many attempts.' },
   key_limit_reached: { status: 429, type: 'rate_limit_exceeded', message: 'This key has used what it may.' },
   usage_limit_reached: { status: 429, type: 'usage_limit_reached', message: 'The usage limit has been reached' },
@@ -198,6 +213,7 @@ const errors = {
   },
   no_accounts: { status: 503, type: 'server_error', message: 'No account can serve this request now.' },
   upstream_unavailable: { status: 503, type: 'server_error', message: 'The upstream cannot be reached.' },
+  source_unavailable: { status: 503, type: 'server_error', message: 'The model source does not answer.' },
   overloaded: { status: 503, type: 'server_error', message: 'This server has too much in hand; try again soon.' },
   upstream_timeout: { status: 504, type: 'server_error', message: 'The upstream did not answer in time.' },
   shutting_down: { status: 503, type: 'server_error', message: 'This server is shutting down.' },

@@ -92,6 +92,42 @@ CREATE TABLE "logins" (
 	"fault" json
 );
 --> statement-breakpoint
+CREATE TABLE "model_source_reservations" (
+	"id" text PRIMARY KEY NOT NULL,
+	"source_id" text NOT NULL,
+	"day_at_ms" bigint NOT NULL,
+	"micro_usd" bigint NOT NULL,
+	"at_ms" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "model_source_spending" (
+	"source_id" text NOT NULL,
+	"day_at_ms" bigint NOT NULL,
+	"micro_usd" bigint NOT NULL,
+	CONSTRAINT "model_source_spending_source_id_day_at_ms_pk" PRIMARY KEY("source_id","day_at_ms")
+);
+--> statement-breakpoint
+CREATE TABLE "model_sources" (
+	"id" text PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"name_key" text NOT NULL,
+	"base_url" text NOT NULL,
+	"allow_private_address" boolean NOT NULL,
+	"api_key" text,
+	"is_active" boolean NOT NULL,
+	"position" bigint NOT NULL,
+	"uses" json NOT NULL,
+	"supports" json NOT NULL,
+	"models" json NOT NULL,
+	"timeout_seconds" bigint NOT NULL,
+	"max_concurrency" bigint,
+	"usd_per_day" double precision,
+	"usd_per_month" double precision,
+	"health" json,
+	"created_at_ms" bigint NOT NULL,
+	"reservations" bigint DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "notification_channels" (
 	"id" text PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
@@ -205,12 +241,16 @@ ALTER TABLE "settings" ADD COLUMN "version" bigint DEFAULT 0 NOT NULL;--> statem
 ALTER TABLE "settings" ADD COLUMN "updated_at_ms" bigint;--> statement-breakpoint
 ALTER TABLE "settings" ADD COLUMN "updated_by" json;--> statement-breakpoint
 ALTER TABLE "sign_in" ADD COLUMN "viewer_password_hash" text;--> statement-breakpoint
+ALTER TABLE "model_source_reservations" ADD CONSTRAINT "model_source_reservations_source_id_model_sources_id_fk" FOREIGN KEY ("source_id") REFERENCES "model_sources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "model_source_spending" ADD CONSTRAINT "model_source_spending_source_id_model_sources_id_fk" FOREIGN KEY ("source_id") REFERENCES "model_sources"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "api_keys_secret" ON "api_keys" USING btree ("secret_hash");--> statement-breakpoint
 CREATE INDEX "audit_at" ON "audit" USING btree ("at_ms","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "firewall_entries_cidr" ON "firewall_entries" USING btree ("cidr");--> statement-breakpoint
 CREATE INDEX "limit_counts_key" ON "limit_counts" USING btree ("key_id");--> statement-breakpoint
 CREATE INDEX "limit_counts_until" ON "limit_counts" USING btree ("until_ms");--> statement-breakpoint
 CREATE INDEX "logins_created" ON "logins" USING btree ("created_at_ms");--> statement-breakpoint
+CREATE INDEX "model_source_reservations_source" ON "model_source_reservations" USING btree ("source_id","day_at_ms");--> statement-breakpoint
+CREATE UNIQUE INDEX "model_sources_name" ON "model_sources" USING btree ("name_key");--> statement-breakpoint
 CREATE INDEX "notifications_at" ON "notifications" USING btree ("at_ms","id");--> statement-breakpoint
 CREATE INDEX "notifications_next" ON "notifications" USING btree ("channel_id","next_at_ms");--> statement-breakpoint
 CREATE UNIQUE INDEX "passkeys_credential" ON "passkeys" USING btree ("credential_id");--> statement-breakpoint

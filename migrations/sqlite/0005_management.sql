@@ -98,6 +98,46 @@ CREATE TABLE `logins` (
 );
 --> statement-breakpoint
 CREATE INDEX `logins_created` ON `logins` (`created_at_ms`);--> statement-breakpoint
+CREATE TABLE `model_source_reservations` (
+	`id` text PRIMARY KEY NOT NULL,
+	`source_id` text NOT NULL,
+	`day_at_ms` integer NOT NULL,
+	`micro_usd` integer NOT NULL,
+	`at_ms` integer NOT NULL,
+	FOREIGN KEY (`source_id`) REFERENCES `model_sources`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `model_source_reservations_source` ON `model_source_reservations` (`source_id`,`day_at_ms`);--> statement-breakpoint
+CREATE TABLE `model_source_spending` (
+	`source_id` text NOT NULL,
+	`day_at_ms` integer NOT NULL,
+	`micro_usd` integer NOT NULL,
+	PRIMARY KEY(`source_id`, `day_at_ms`),
+	FOREIGN KEY (`source_id`) REFERENCES `model_sources`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE TABLE `model_sources` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`name_key` text NOT NULL,
+	`base_url` text NOT NULL,
+	`allow_private_address` integer NOT NULL,
+	`api_key` text,
+	`is_active` integer NOT NULL,
+	`position` integer NOT NULL,
+	`uses` text NOT NULL,
+	`supports` text NOT NULL,
+	`models` text NOT NULL,
+	`timeout_seconds` integer NOT NULL,
+	`max_concurrency` integer,
+	`usd_per_day` real,
+	`usd_per_month` real,
+	`health` text,
+	`created_at_ms` integer NOT NULL,
+	`reservations` integer DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `model_sources_name` ON `model_sources` (`name_key`);--> statement-breakpoint
 CREATE TABLE `notification_channels` (
 	`id` text PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,

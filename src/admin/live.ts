@@ -178,9 +178,18 @@ function idOf(live: RequestEvent): string {
 
 function liveRequest(live: RequestEvent): LiveRequest {
   if (live.kind === 'request') {
-    const { requestId, phase, atMs, route, model, accountId } = live
-    return { requestId, phase, at: iso(atMs), route, model, accountId, record: null }
+    const { requestId, phase, atMs, route, model, accountId, sourceId } = live
+    return { requestId, phase, at: iso(atMs), route, model, accountId, sourceId, record: null }
   }
-  const { requestId, atMs, route, model, accountId } = live.record
-  return { requestId, phase: 'ended', at: iso(atMs), route, model, accountId, record: requestView(live.record) }
+  const { requestId, atMs, route, model, accountId, sourceId } = live.record
+  return {
+    requestId,
+    phase: 'ended',
+    at: iso(atMs),
+    route,
+    model,
+    accountId,
+    sourceId,
+    record: requestView(live.record),
+  }
 }

@@ -87,6 +87,7 @@ export function requestView({ atMs, costMicroUsd, attempts, ...record }: Request
     costUsd: costMicroUsd === null ? null : costMicroUsd / 1e6,
     attempts: attempts.map(({ atMs: triedAtMs, scope, tookMs, ...attempt }) => ({
       ...attempt,
+      sourceId: attempt.sourceId ?? null,
       scope: scope ?? null,
       at: iso(triedAtMs),
       tookMs: tookMs ?? null,

@@ -37,7 +37,16 @@ type Row = { accountId: string; rank: number; edge: Edge; inFlight: number; part
 /** A routing decision that explains itself: acted on, stored with the request, and shown to people as it is. */
 export type Decision = {
   accountId: string | null
-  because: 'owner' | 'affinity' | 'only_one' | 'ranked_first' | 'last_resort' | 'none_eligible'
+  because:
+    | 'owner'
+    | 'affinity'
+    | 'only_one'
+    | 'ranked_first'
+    | 'last_resort'
+    | 'none_eligible'
+    /** No account: a model source, because nobody of the pool could serve, or because none has the model. */
+    | 'source_last_resort'
+    | 'source_model'
   strategy: StrategyName
   /** Nearly all accounts rest after failures. Then rests are not heeded, lest the few that are left break down too. */
   panic: boolean
@@ -46,6 +55,8 @@ export type Decision = {
   candidates: number
   ranked: Row[]
   excluded: Excluded[]
+  /** The model source that serves in place of an account. */
+  source?: { id: string; name: string }
 }
 
 /** So many of the best are kept, to tell why. */

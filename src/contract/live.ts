@@ -14,6 +14,8 @@ export const LiveRequest = z.object({
   route: word,
   model: word.nullable(),
   accountId: id.nullable(),
+  /** The model source that serves in place of an account. */
+  sourceId: id.nullable(),
   record: RequestView.nullable(),
 })
 export type LiveRequest = z.infer<typeof LiveRequest>

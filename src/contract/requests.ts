@@ -69,7 +69,9 @@ export const RequestFacets = z.object({
 export type RequestFacets = z.infer<typeof RequestFacets>
 
 const Attempt = z.object({
-  accountId: id,
+  /** Null: a model source was tried. */
+  accountId: id.nullable(),
+  sourceId: id.nullable(),
   verdict: word,
   /** What the error concerns; null for the answer that was relayed, and for requests logged by earlier releases. */
   scope: z.enum(errorScopes).nullable(),

@@ -19,5 +19,6 @@ export type LiveEvent =
       route: string
       model: string
       accountId: string | null
+      sourceId: string | null
     }
   | { kind: 'request_ended'; record: RequestRecord }

@@ -29,14 +29,18 @@ export type TokenUsage = { input: number; cached: number; output: number; reason
 
 /**
  * What an error concerns. Only `account` may ever touch an account's health. `egress`: the way out, or an edge in front of
- * the upstream. `capability`: something beside the model that the account was not given.
+ * the upstream. `capability`: something beside the model that the account was not given. `source`: a model source, and no
+ * account.
  */
-export const errorScopes = ['request', 'model', 'capability', 'account', 'egress', 'local_network'] as const
+export const errorScopes = ['request', 'model', 'capability', 'account', 'egress', 'local_network', 'source'] as const
 export type ErrorScope = (typeof errorScopes)[number]
 
-/** One try on one account, in order; the last one gave the answer. */
+/** One try on one account, or on one model source, in order; the last one gave the answer. */
 export type Attempt = {
-  accountId: string
+  /** Null: a source was tried. */
+  accountId: string | null
+  /** The source that was tried in place of an account; requests logged by earlier releases have none. */
+  sourceId?: string
   verdict: string
   /** What the error concerns; null for an answer that was relayed. */
   scope: ErrorScope | null

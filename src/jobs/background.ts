@@ -7,6 +7,7 @@ import type { Pool } from '../accounts/pool.ts'
 import type { UsagePoll } from '../accounts/usage-poll.ts'
 import { hourMs, minuteMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { ModelSources } from '../sources/sources.ts'
 import type { Store } from '../store/store.ts'
 import type { Job } from './jobs.ts'
 import type { RequestFold } from './request-fold.ts'
@@ -25,6 +26,7 @@ export type BackgroundDeps = {
   firewallKeeper: { refresh(): Promise<unknown> }
   settingsKeeper: { refresh(): Promise<void> }
   requestSums: RequestFold
+  sources: Pick<ModelSources, 'refresh' | 'tend'>
   stored: { tend(): Promise<void>; prune(): Promise<void> }
   logins: { tend(): Promise<void> }
   /** Redeems a reset credit where the rule in the settings says so. */
@@ -69,6 +71,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
       run: () => usagePoll.pollNext(),
     },
     { name: 'models', soon: true, everyMs: () => 5 * minuteMs, run: () => catalogue.refresh() },
+    { name: 'model sources', everyMs: () => 10_000, run: () => deps.sources.refresh() },
     { name: 'tokens', everyMs: () => 5 * minuteMs, run: () => guardian.run() },
     { name: 'stored responses', soon: true, everyMs: () => 20_000, run: () => stored.tend() },
     { name: 'old rows', everyMs: () => hourMs, run: () => prune(deps, clock.now()) },
@@ -93,9 +96,10 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
 }
 
 async function prune(deps: BackgroundDeps, nowMs: number): Promise<void> {
-  const { store, rollup, stored, notifications, ledger } = deps
+  const { store, rollup, sources, stored, notifications, ledger } = deps
   await store.affinity.prune(nowMs)
   await store.sessions.prune(nowMs)
+  await sources.tend()
   await rollup.prune()
   await stored.prune()
   await notifications.prune()

@@ -73,7 +73,7 @@ export function createRequestMetrics(registers: Registry[]): { count(record: Req
       }
       const answered = attempts.at(-1)
       const inVain = attempts.filter((attempt) => !isRelay(attempt))
-      for (const { verdict, accountId } of inVain) wasted.inc({ verdict, account: accountId })
+      for (const { verdict, accountId } of inVain) if (accountId !== null) wasted.inc({ verdict, account: accountId })
       if (status === 'success' && inVain.length > 0) hidden.inc()
       if (answered !== undefined && isRelay(answered)) {
         added.observe(Math.max(0, answered.atMs - answered.tookMs - record.atMs) / 1000)

@@ -9,7 +9,9 @@ export function announce(
   phase: Exclude<RequestPhase, 'ended'>,
   accountId: string | null,
   { live, clock }: { live: Bus<LiveEvent>; clock: Clock },
+  sourceId: string | null = null,
 ): void {
   if (isPrewarm) return
-  live.emit({ kind: 'request', requestId: ask.requestId, phase, atMs: clock.now(), route, model: ask.model, accountId })
+  const { requestId, model } = ask
+  live.emit({ kind: 'request', requestId, phase, atMs: clock.now(), route, model, accountId, sourceId })
 }

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { Admission } from '../accounts/admission.ts'
 import type { Affinity } from '../accounts/affinity.ts'
 import type { Lease } from '../accounts/pool.ts'
@@ -10,6 +11,7 @@ import type { Bus } from '../lib/bus.ts'
 import type { Head } from '../upstream/opening.ts'
 import { announce } from './announce.ts'
 import { type AttemptDeps, tryAccount } from './attempt.ts'
+import { findWithSources, type SourceDeps } from './find-at-source.ts'
 import { parseBody, withoutReasoning } from './normalize.ts'
 import { nothingLeft } from './nothing-left.ts'
 import { homeOf, type Owner, ownerOf } from './owners.ts'
@@ -17,24 +19,31 @@ import { type Fault, lostContinuation, UpstreamRefusal } from './refusal.ts'
 import type { Tried } from './send.ts'
 import type { Turn } from './turn.ts'
 
-export type FindDeps = AttemptDeps & {
-  affinity: Affinity
-  admission: Admission
-  settings: () => Settings
-  live: Bus<LiveEvent>
-}
+export type FindDeps = AttemptDeps &
+  SourceDeps & {
+    affinity: Affinity
+    admission: Admission
+    settings: () => Settings
+    live: Bus<LiveEvent>
+    log: Logger
+  }
 
-/** An answer worth relaying, and the account it came from. Whoever takes it releases the lease. */
-export type Found = { head: Head; accountId: string; lease: Lease }
+/** An answer worth relaying, and the account it came from (null: a model source). Whoever takes it releases the lease. */
+export type Found = { head: Head; accountId: string | null; lease: Lease }
 
 /** So many accounts may fail a request for passing reasons before the fault is taken to be the upstream's. */
 const failingAccounts = 3
+
+/** An answer from the pool, or from a model source in its place. @throws UpstreamRefusal, AppError, or the signal's reason */
+export function findAnswer(turn: Turn, deps: FindDeps): Promise<Found> {
+  return deps.sources.any() ? findWithSources(turn, deps, findAtAccounts) : findAtAccounts(turn, deps)
+}
 
 /**
  * Choose, send, judge; on a fault that another account may not have, choose again. The client has seen nothing yet.
  * @throws UpstreamRefusal, AppError, or the signal's reason
  */
-export async function findAnswer(turn: Turn, deps: FindDeps): Promise<Found> {
+async function findAtAccounts(turn: Turn, deps: FindDeps): Promise<Found> {
   const { affinity, retries } = deps
   retries.earn()
   const owner = await ownerOf(turn.ask.owned, affinity)

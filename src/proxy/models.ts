@@ -3,12 +3,36 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
 import type { CatalogueModel } from '../domain/catalogue.ts'
 import { AppError } from '../errors.ts'
+import type { ListedModel, ModelSources } from '../sources/sources.ts'
 import { anthropicModel, anthropicModels } from '../translate/anthropic/models.ts'
 
 const ownedBy = 'codex-lb'
+/** Ours, in entries for models of sources: which one has it. */
+const sourceField = 'codex_lb_source'
+const noModels: readonly CatalogueModel[] = []
+
+function catalogueModel({ model, sourceName, contextWindow }: ListedModel): CatalogueModel {
+  return { slug: model, [sourceField]: sourceName, context_window: contextWindow }
+}
 
 /** Puts the lists of models on the server, in the form of Codex and in that of OpenAI. */
-export function addModelRoutes(app: FastifyInstance, catalogue: Catalogue): void {
+export function addModelRoutes(
+  app: FastifyInstance,
+  catalogue: Catalogue,
+  sources: Pick<ModelSources, 'listed'>,
+): void {
+  /** The pool's models, and those that only sources have. */
+  let listed = { pool: noModels, added: sources.listed(), all: noModels }
+  const all = (pool: readonly CatalogueModel[]): readonly CatalogueModel[] => {
+    const added = sources.listed()
+    if (added.length === 0) return pool
+    if (listed.pool !== pool || listed.added !== added) {
+      const own = new Set(pool.map(({ slug }) => slug))
+      const more = added.filter(({ model }) => !own.has(model)).map(catalogueModel)
+      listed = { pool, added, all: [...pool, ...more] }
+    }
+    return listed.all
+  }
   const read = { config: { access: 'client' } } as const
   const publicList = rendering((models) => JSON.stringify({ object: 'list', data: publicModels(models) }))
   const anthropicList = rendering((models) => JSON.stringify(anthropicModels(claudeNames(models))))
@@ -23,11 +47,11 @@ export function addModelRoutes(app: FastifyInstance, catalogue: Catalogue): void
   app.get('/v1/models', read, async (request, reply) => {
     if (clientVersion(request.query) !== undefined) return answerCodex(request, reply)
     const list = request.headers['anthropic-version'] === undefined ? publicList : anthropicList
-    const { body, etag } = list((await catalogue.models()).models)
+    const { body, etag } = list(all((await catalogue.models()).models))
     return answer(request, reply, body, etag)
   })
   app.get<{ Params: { '*': string } }>('/v1/models/*', read, async (request) => {
-    const { models } = await catalogue.models()
+    const models = all((await catalogue.models()).models)
     const named = (one: { id: string }) => one.id === request.params['*']
     if (request.headers['anthropic-version'] !== undefined) {
       const entry = claudeNames(models).find(named)
@@ -89,7 +113,7 @@ function publicModels(models: readonly CatalogueModel[]) {
       id: model.slug,
       object: 'model' as const,
       created: 0,
-      owned_by: ownedBy,
+      owned_by: typeof model[sourceField] === 'string' ? model[sourceField] : ownedBy,
       ...described(model),
     }))
 }

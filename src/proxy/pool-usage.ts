@@ -9,7 +9,7 @@ import type { Head } from '../upstream/opening.ts'
 const slots = ['primary', 'secondary'] as const
 
 /** The `x-codex-*` headers that feed Codex's status line, for the pool instead of the one account that answered. */
-function poolHeaders(accounts: readonly Account[], nowMs: number): Record<string, string> {
+export function poolHeaders(accounts: readonly Account[], nowMs: number): Record<string, string> {
   const headers: Record<string, string> = {}
   const windows = poolWindows(accounts, nowMs)
   for (const [index, slot] of slots.entries()) {

@@ -94,7 +94,7 @@ async function understand(
   const exchange = spoken.chat ? keptChatExchange(plain, spoken.chat, ask, deps.stored) : plain
   const turn: Turn = {
     ...{ ask, headers, guest, route: surface.path, startedAtMs, signal, transport },
-    ...{ isPrewarm: false, attempts: [], waitedMs: 0, decision: null, held: null, body },
+    ...{ isPrewarm: false, attempts: [], waitedMs: 0, decision: null, held: null, source: null, body },
     dropBody() {
       turn.body = nothing
       letGo(held)

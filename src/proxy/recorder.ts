@@ -1,3 +1,4 @@
+import { sourceCostMicroUsd } from '../domain/model-source.ts'
 import { costMicroUsd } from '../domain/price.ts'
 import type { Ask, Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -50,6 +51,7 @@ export type Recorded = Pick<
   /** Digest of the strongest soft key, or null. */
   affinityKey: string | null
   ask: Ask | null
+  source?: Turn['source']
 }
 
 export function recordOf(id: string, request: Recorded, result: Result, nowMs: number): RequestRecord {
@@ -70,7 +72,7 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     keyId: guest.key?.id ?? null,
     ...ending,
     usage,
-    costMicroUsd: usage && ask && costMicroUsd(ask.model, serviceTier, usage),
+    costMicroUsd: usage && costFor(request, serviceTier, usage),
     totalMs: nowMs - startedAtMs,
     client: clientName(request),
     sessionId: ask?.sessionId ?? null,
@@ -78,7 +80,7 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     responseId: typeof answered.id === 'string' ? answered.id : null,
     affinityKey,
     waitedMs: request.waitedMs === 0 ? null : request.waitedMs,
-    ...{ clientAddress: guest.address, sourceId: null, egressId: null, moved },
+    ...{ clientAddress: guest.address, sourceId: request.source?.id ?? null, egressId: null, moved },
     attempts,
     decision: decision && {
       ...decision,
@@ -86,6 +88,12 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
       excluded: decision.excluded.slice(0, keptRows),
     },
   }
+}
+
+/** A source costs what it says; an account's answer what the API would have charged. */
+function costFor({ ask, source }: Recorded, serviceTier: string | null, usage: TokenUsage): number | null {
+  if (source) return sourceCostMicroUsd(source.model, usage)
+  return ask && costMicroUsd(ask.model, serviceTier, usage)
 }
 
 function clientName({ headers }: Recorded): string | null {

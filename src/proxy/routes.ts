@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
 import { maxBodyBytes } from './body.ts'
+import { addEmbeddingRoute } from './embeddings.ts'
 import { guestOf } from './guest.ts'
 import { countedTokens } from './messages.ts'
 import { addModelRoutes } from './models.ts'
@@ -56,6 +57,7 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
   addTranscriptionRoutes(app, deps)
   addControlRoutes(app, deps)
   addImageRefusals(app)
-  addModelRoutes(app, deps.catalogue)
+  addEmbeddingRoute(app, deps)
+  addModelRoutes(app, deps.catalogue, deps.sources)
   addSideCalls(app, deps)
 }

@@ -1,11 +1,11 @@
 import { AppError } from '../errors.ts'
 import { errorOfEvent } from '../upstream/upstream-error.ts'
+import { answerHeaders } from './answer-headers.ts'
 import type { Downstream } from './downstream.ts'
 import { collectResponse } from './events.ts'
 import type { Connect, Exchange } from './exchange.ts'
 import { failureOf, refusal, unexplained } from './failure.ts'
 import { type Found, findAnswer } from './find-answer.ts'
-import { relayedHeaders } from './pool-usage.ts'
 import { type Ending, relay, type Shape } from './relay.ts'
 import { learn } from './send.ts'
 import type { ServeDeps } from './serve.ts'
@@ -54,7 +54,7 @@ export async function serveJson(
       const said = errorOfEvent(end.terminal.data, clock.now())
       return client.refuse(exchange.failure(refusal(said, null, clock.now())))
     }
-    const headers = relayedHeaders(found.head, pool.accounts(), clock.now())
+    const headers = answerHeaders(turn, found, pool.accounts(), clock.now())
     return client.answer(headers, exchange.objectOf(response))
   } finally {
     found.lease.release()
@@ -75,16 +75,22 @@ async function findWhole(turn: Turn, deps: ServeDeps): Promise<Whole> {
     const code = end.failure ?? 'stream_incomplete'
     const last = turn.attempts.pop()
     if (last) turn.attempts.push({ ...last, verdict: 'transient', scope: 'account', code })
-    deps.pool.report(found.accountId, { kind: 'failed', code })
+    reportBroken(turn, found, code, deps)
     found.lease.release()
   }
+}
+
+function reportBroken({ source }: Turn, { accountId }: Found, code: string, { pool, sources }: ServeDeps): void {
+  const message = 'The source ended its answer early.'
+  if (accountId !== null) pool.report(accountId, { kind: 'failed', code })
+  else if (source !== null) sources.report(source.id, { kind: 'failed', code, message })
 }
 
 async function collect(found: Found, deps: ServeDeps): Promise<{ end: Ending; response: Json | null }> {
   const collector = collectResponse()
   const watch = watchStream({
     firstOutput: () => {},
-    rateLimits: (event) => learn(deps.pool, found.accountId, event, deps.clock.now()),
+    rateLimits: (event) => found.accountId && learn(deps.pool, found.accountId, event, deps.clock.now()),
   })
   const nowhere: Downstream = {
     hasBegun: () => false,

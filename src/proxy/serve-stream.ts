@@ -1,7 +1,7 @@
+import { answerHeaders } from './answer-headers.ts'
 import type { Client, Connect, Exchange } from './exchange.ts'
 import { failureOf, unexplained } from './failure.ts'
 import { type Found, findAnswer } from './find-answer.ts'
-import { relayedHeaders } from './pool-usage.ts'
 import { relay, type Shape } from './relay.ts'
 import { learn } from './send.ts'
 import type { ServeDeps } from './serve.ts'
@@ -27,7 +27,7 @@ export async function serveStream(
     firstOutput: () => {
       firstTokenMs = clock.now() - turn.startedAtMs
     },
-    rateLimits: (event) => found && learn(pool, found.accountId, event, clock.now()),
+    rateLimits: (event) => found?.accountId && learn(pool, found.accountId, event, clock.now()),
   })
   const live = {
     startedAtMs: turn.startedAtMs,
@@ -48,7 +48,7 @@ export async function serveStream(
     found = await findAnswer(turn, deps)
     bind(turn, found, deps)
     turn.dropBody()
-    const headers = relayedHeaders(found.head, pool.accounts(), clock.now())
+    const headers = answerHeaders(turn, found, pool.accounts(), clock.now())
     client.out.begin({ 'x-request-id': turn.ask.requestId, ...headers })
     const end = await relay(found.head, watch, shape, client.out)
     settle(turn, found, end, { firstTokenMs, transport: turn.transport ?? 'sse' }, deps)

@@ -6,7 +6,8 @@ import type { LiveEvent } from '../domain/live.ts'
 import type { AppError } from '../errors.ts'
 import type { Bus } from '../lib/bus.ts'
 import type { Clock } from '../lib/clock.ts'
-import { errorOfEvent } from '../upstream/upstream-error.ts'
+import type { ModelSources } from '../sources/sources.ts'
+import { errorOfEvent, type UpstreamError } from '../upstream/upstream-error.ts'
 import { judge } from '../upstream/verdict.ts'
 import { announce } from './announce.ts'
 import { touchAccount } from './attempt.ts'
@@ -25,13 +26,16 @@ export type SettleDeps = {
   log: Logger
   live: Bus<LiveEvent>
   ledger: Ledger
+  sources: Pick<ModelSources, 'report'>
 }
 
 /** An answer begins: what the client may send next must find the same account, before this answer has ended. */
 export function bind(turn: Turn, { head, accountId, lease }: Found, deps: SettleDeps): void {
   const { affinity } = deps
-  announce(turn, 'streaming', accountId, deps)
+  announce(turn, 'streaming', accountId, deps, turn.source?.id)
   lease.started()
+  // Where a conversation is at home among the accounts stays as it is.
+  if (accountId === null) return
   // A prewarm says nothing of the conversation: where that one is at home stays as it is.
   if (!turn.isPrewarm) affinity.bind(turn.ask.affinityKeys, accountId)
   const turnState = head.headers['x-codex-turn-state']
@@ -52,15 +56,17 @@ export function settle(
   const failed = terminal?.type === 'response.failed' || terminal?.type === 'error'
   const response = fieldsOf(terminal?.data).response
   const said = failed ? errorOfEvent(terminal.data, clock.now()) : null
-  if (said !== null) touchAccount(pool, accountId, judge(said), turn.ask.model)
-  if (terminal !== null && !failed) {
+  if (accountId === null) settleSource(turn, ending, said, deps)
+  if (said !== null && accountId !== null) touchAccount(pool, accountId, judge(said), turn.ask.model)
+  if (terminal !== null && !failed && accountId !== null) {
     pool.report(accountId, { kind: 'served' })
     const { id } = fieldsOf(response)
     if (typeof id === 'string' && id !== '') affinity.own({ kind: 'response', id }, accountId)
     for (const object of turn.ask.owned) if (object.kind === 'conversation') affinity.own(object, accountId)
   }
   const usage = usageOf(fieldsOf(response).usage)
-  if (usage !== null && !turn.isPrewarm) affinity.warmed(turn.ask.affinityKeys, accountId, usage.input + usage.output)
+  if (usage !== null && !turn.isPrewarm && accountId !== null)
+    affinity.warmed(turn.ask.affinityKeys, accountId, usage.input + usage.output)
   found.lease.release(usage)
   const unfinished = isGivenUp(failure) ? 'cancelled' : 'error'
   const result: Result = {
@@ -76,6 +82,20 @@ export function settle(
   record(turn, deps, result, ending.events)
 }
 
+/** What a relayed answer says of the source that gave it. */
+function settleSource(turn: Turn, ending: Ending, said: UpstreamError | null, { sources }: SettleDeps): void {
+  if (turn.source === null) return
+  const { id } = turn.source
+  if (said !== null) {
+    const isRequest = judge(said).kind === 'client_fault'
+    if (!isRequest) sources.report(id, { kind: 'failed', code: said.code, message: said.message })
+  } else if (ending.terminal !== null) sources.report(id, { kind: 'ok' })
+  else if (!isGivenUp(ending.failure)) {
+    const code = ending.failure ?? 'stream_incomplete'
+    sources.report(id, { kind: 'failed', code, message: 'The source ended its answer early.' })
+  }
+}
+
 /** No answer could be relayed: record the request with what the client was told instead. */
 export function settleFailure(
   turn: Turn,
@@ -89,7 +109,7 @@ export function settleFailure(
     httpStatus: failure.status,
     errorCode: failure.code,
     errorMessage: failure.message,
-    accountId: turn.attempts.at(-1)?.accountId ?? null,
+    accountId: turn.attempts.findLast((attempt) => attempt.accountId !== null)?.accountId ?? null,
     firstTokenMs: null,
     transport: turn.transport ?? (turn.ask.stream ? 'sse' : 'json'),
     response: null,

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Held } from '../accounts/ledger.ts'
 import type { Decision } from '../balancer/choose.ts'
 import type { Guest } from '../domain/api-key.ts'
+import type { SourceModel } from '../domain/model-source.ts'
 import type { Ask, Attempt, RequestRecord } from '../domain/request.ts'
 
 /** One request on its way through: what was asked, and what has been tried so far. */
@@ -27,4 +28,6 @@ export type Turn = {
   decision: Decision | null
   /** What it has taken from the limits of its key; null: nothing limits it. */
   held: Held | null
+  /** The model source that answers in place of an account, with what it says of the model. */
+  source: { id: string; name: string; model: SourceModel } | null
 }

@@ -8,6 +8,7 @@ import { checkKey } from './key-check.ts'
 import { createKeys } from './keys.ts'
 import { createLedgerStore } from './ledger.ts'
 import { createLogins } from './logins.ts'
+import { createModelSources } from './model-sources.ts'
 import { createNotifications } from './notifications.ts'
 import { createPasskeys } from './passkeys.ts'
 import { createRedemptions } from './redemptions.ts'
@@ -47,6 +48,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     logins: createLogins(tables, unit, vault),
     audit: createAudit(tables, unit),
     notifications: createNotifications(tables, unit, vault),
+    modelSources: createModelSources(tables, unit, vault),
     settings: createSettings(tables, unit),
     signIn: createSignIn(tables, unit, vault),
     sessions: createSessions(tables, unit),

@@ -15,6 +15,7 @@ import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
 import { keyTables } from './schema/keys.ts'
 import { ledgerTables } from './schema/ledger.ts'
 import { loginTables } from './schema/logins.ts'
+import { modelSourceTables } from './schema/model-sources.ts'
 import { notificationTables } from './schema/notifications.ts'
 import { requestSumTables } from './schema/request-sums.ts'
 
@@ -302,6 +303,7 @@ function define(c: Dialect) {
     ...ledgerTables(c),
     ...notificationTables(c),
     ...loginTables(c),
+    ...modelSourceTables(c),
     counters,
     meta,
   }

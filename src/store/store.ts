@@ -16,6 +16,7 @@ import type { StoredEvent, StoredKind, StoredName, StoredObject } from '../domai
 import type { HourOfUse } from '../domain/usage-hours.ts'
 import type { Secret } from '../lib/secrets.ts'
 import type { LoginStore } from './login-store.ts'
+import type { ModelSourceStore } from './model-source-store.ts'
 import type { NotificationStore } from './notification-store.ts'
 import type { RequestStore, RequestSumStore } from './request-store.ts'
 
@@ -292,6 +293,7 @@ export type Store = {
     /** What each key has taken in its life, and on the days that began since a time. Keys without a request are left out. */
     use(sinceMs: number): Promise<Map<string, { lifetime: KeyUse; since: KeyUse }>>
   }
+  modelSources: ModelSourceStore
   settings: {
     load(): Promise<SettingsState>
     /** Changes whenever anybody has changed a setting. */

@@ -17,7 +17,7 @@ export type Answer = {
   abort(): void
 }
 
-type SendRequest = {
+export type SendRequest = {
   method: 'GET' | 'POST'
   /** Absolute. */
   url: URL
@@ -44,25 +44,28 @@ export function createUpstreamClient(deadlines: Deadlines = turnDeadlines, allow
     allowH2,
   })
   return {
-    send(request) {
-      return new Promise((resolve, reject) => {
-        const exchange = new Exchange(request.signal, resolve, reject)
-        if (request.signal.aborted) return exchange.onResponseError(null, abortReason(request.signal))
-        agent.dispatch(
-          {
-            origin: request.url.origin,
-            path: request.url.pathname + request.url.search,
-            method: request.method,
-            headers: request.headers,
-            body: request.body,
-            headersTimeout: request.headersMs ?? deadlines.headersMs,
-          },
-          exchange,
-        )
-      })
-    },
+    send: (request) => sendThrough(agent, { headersMs: deadlines.headersMs, ...request }),
     close: () => agent.destroy(),
   }
+}
+
+/** Sends a request through somebody's connections. @throws TransportError when no headers came. */
+export function sendThrough(dispatcher: Dispatcher, request: SendRequest): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const exchange = new Exchange(request.signal, resolve, reject)
+    if (request.signal.aborted) return exchange.onResponseError(null, abortReason(request.signal))
+    dispatcher.dispatch(
+      {
+        origin: request.url.origin,
+        path: request.url.pathname + request.url.search,
+        method: request.method,
+        headers: request.headers,
+        body: request.body,
+        ...(request.headersMs === undefined ? {} : { headersTimeout: request.headersMs }),
+      },
+      exchange,
+    )
+  })
 }
 
 /** One request on its way: undici drives it, whoever awaits the answer reads it. */

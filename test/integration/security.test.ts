@@ -208,7 +208,9 @@ describe('with a password set', { timeout: 30_000 }, () => {
     const accounts = document.paths['/api/accounts'].get.responses[200].content['application/json'].schema
     expect(accounts.properties.accounts.items.properties.accountId).toEqual({ type: 'string' })
     const filters = document.paths['/api/request-logs'].get.parameters.map(({ name }: { name: string }) => name)
-    expect(filters).toEqual(expect.arrayContaining(['accountId', 'cursor', 'keyId', 'limit', 'search', 'since', 'until']))
+    expect(filters).toEqual(
+      expect.arrayContaining(['accountId', 'cursor', 'keyId', 'limit', 'search', 'since', 'until']),
+    )
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, to = '']) => to)
     for (const to of new Set(references)) {
       expect(

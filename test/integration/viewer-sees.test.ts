@@ -29,6 +29,7 @@ const viewerPassword = 'only looking'
 let rig: Rig
 let me: Visitor
 let viewer: Visitor
+let sourceId: string
 let accountId: string
 let ruleId: string
 let secrets: string[]
@@ -56,12 +57,18 @@ beforeAll(async () => {
     ...{ kind: 'new_version', parameters: { url: 'https://leak-version.example' }, channelIds: [], isActive: false },
   })
   ruleId = rule.body.id
+  const source = await me.ask('POST', '/api/model-sources', {
+    ...{ name: 'Spare', baseUrl: 'http://leak-source.example/v1', apiKey: 'leak-source-key', use: ['last_resort'] },
+    ...{ supports: { chat: true }, models: [{ model: 'any', inputUsdPerMillion: 0, outputUsdPerMillion: 0 }] },
+  })
+  sourceId = source.body.id
   const { displayName: _, ...first } = accounts.accounts[0] ?? {}
   secrets = [
     ...accounts.accounts.flatMap(({ email, chatgptAccountId }) => [email, chatgptAccountId]),
     ...[first.workspaceId, first.workspaceLabel].filter((one) => typeof one === 'string'),
     ...Object.values(logged).map((one) => (typeof one === 'string' ? one : one.why)),
     ...Object.values(live),
+    ...['leak-source.example', 'leak-source-key'],
     ...[key.body.key, key.body.prefix, '198.51.100.78', '127.0.0.1', password, viewerPassword, me.cookie ?? ''],
   ]
   await me.door('PUT', '/viewer-password', { password: viewerPassword })
@@ -86,6 +93,7 @@ const parameters = (): Record<string, string> => ({
   '/api/accounts/:id': accountId,
   '/api/request-logs/:id': 'req_seeded',
   '/api/notification-rules/:id': ruleId,
+  '/api/model-sources/:id': sourceId,
 })
 const pathOf = (url: string) => {
   const [pattern, value] = Object.entries(parameters()).find(([start]) => url.startsWith(start)) ?? []

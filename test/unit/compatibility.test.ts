@@ -120,7 +120,8 @@ describe('the page', () => {
       // What is not there, the dashboard and its page, and what watches the server.
       !/^\/((v1|backend-api|health|api|assets)(\/\*)?|\*)?$/.test(url) &&
       (!url.startsWith('/api/') || url.startsWith('/api/codex/')) &&
-      !url.startsWith('/health/')
+      !url.startsWith('/health/') &&
+      url !== '/metrics'
     const served = routes.filter(isOurs).map(({ method, url }) => `${method} ${url.replace(/:\w+|\*/g, 'ID')}`)
     const written = endpoints.flatMap(({ section, endpoint }) => (section === 'Not offered' ? [] : [endpoint]))
     expect([...new Set(served)].sort()).toEqual([...written].sort())
@@ -133,7 +134,7 @@ describe('the page', () => {
 
   it('calls not offered what is not there', async () => {
     const absent = endpoints.filter(({ section }) => section === 'Not offered')
-    expect(absent.length).toBeGreaterThan(10)
+    expect(absent.length).toBeGreaterThan(9)
     for (const { endpoint } of absent) {
       const [method = '', path = ''] = endpoint.split(' ')
       const body = method === 'POST' ? { body: '{}', headers: { 'content-type': 'application/json' } } : {}
@@ -341,5 +342,16 @@ describe('the parameters of a transcription', () => {
     const message = refusal({ [name]: 'a value' })
     if (message === null) expect(told(section, name, 'passed').length + told(section, name, 'dropped').length).toBe(1)
     else expect(about(section, name).filter(({ cells }) => plain(cells[2] ?? '').includes(message))).toHaveLength(1)
+  })
+})
+
+describe('the parameters of embeddings', () => {
+  it('are those of the public API, and go to the source', () => {
+    const names = sdkParameters('openai/resources/embeddings.d.ts', 'EmbeddingCreateParams')
+    const written = parametersOf('Embeddings').flatMap(({ cells }) => codesIn(cells[1]))
+    expect([...new Set(written)].sort()).toEqual([...names].sort())
+    // As integration/embeddings.test.ts finds them there.
+    const passed = parametersOf('Embeddings').flatMap(({ cells }) => (cells[0] === 'passed' ? codesIn(cells[1]) : []))
+    expect(passed).toEqual(['input', 'dimensions', 'encoding_format', 'user'])
   })
 })

@@ -58,6 +58,8 @@ const becauseKeys: Record<string, Key> = {
   ranked_first: 'because.ranked_first',
   last_resort: 'because.last_resort',
   none_eligible: 'because.none_eligible',
+  source_last_resort: 'because.source_last_resort',
+  source_model: 'because.source_model',
 }
 
 /** Why this account, in two or three words. */
@@ -125,6 +127,7 @@ const verdictKeys: Record<string, Key> = {
   continuation_lost: 'verdict.continuation_lost',
   unreachable: 'verdict.unreachable',
   client_fault: 'verdict.client_fault',
+  source_failed: 'verdict.source_failed',
 }
 
 /** What an answer was taken for. */

@@ -54,6 +54,7 @@ const request = (requestId: string, phase: 'admitted' | 'chosen' | 'streaming'):
     route: '/v1/responses',
     model: 'gpt-5.5',
     accountId: null,
+    sourceId: null,
   },
 })
 

@@ -27,6 +27,7 @@ const turn = (given: Partial<Turn> = {}): Turn => ({
   ...{
     signal: new AbortController().signal,
     isPrewarm: false,
+    source: null,
     attempts: [],
     waitedMs: 0,
     decision: null,
