@@ -30,6 +30,7 @@ import { createRequestFold } from './jobs/request-fold.ts'
 import { createRollup } from './jobs/rollup.ts'
 import { createBus } from './lib/bus.ts'
 import type { Clock } from './lib/clock.ts'
+import { createKeyLimits } from './notifications/key-limits.ts'
 import { createNotifications } from './notifications/notifications.ts'
 import { maxBodyBytes } from './proxy/body.ts'
 import { createRecorder } from './proxy/recorder.ts'
@@ -117,7 +118,10 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const signIn = createSignIn({ store, clock, mode: config.dashboardAuthMode })
   const auditTrail = createAuditTrail(store, clock, onError('audit log'))
   const attemptTrail = createAttemptTrail(auditTrail, clock)
-  const notifications = createNotifications({ store, bus, pool, clock, version })
+  const notifications = createNotifications({
+    ...{ store, bus, pool, clock, version },
+    keyLimits: createKeyLimits({ keys, ledger }),
+  })
   const takeIn = createTakeIn({ pool, bus, usagePoll, catalogue })
   const logins = createLogins({
     ...{ store, client, clock, authBaseUrl, callbackPort: config.oauthCallbackPort },

@@ -3,7 +3,7 @@ import type { LiveEvent } from '../domain/live.ts'
 import type { Channel } from '../domain/notifications/channel.ts'
 import type { DeliveryAttempt } from '../domain/notifications/notification.ts'
 import type { Facts } from '../domain/notifications/observe.ts'
-import type { Rule } from '../domain/notifications/rule.ts'
+import type { Rule, RuleKind } from '../domain/notifications/rule.ts'
 import { poolWindows } from '../domain/pool-windows.ts'
 import { dayMs, minuteMs } from '../domain/quota.ts'
 import type { Bus } from '../lib/bus.ts'
@@ -39,7 +39,8 @@ export type NotificationsDeps = Pick<SendDeps, 'resolve'> & {
   pool: Pick<Pool, 'accounts'>
   clock: Clock
   version: string
-  keyLimits?: () => Facts['keyLimits']
+  /** Looked at only while a rule is about them. */
+  keyLimits?: () => Promise<Facts['keyLimits']>
   egress?: () => Facts['egress']
 }
 
@@ -51,7 +52,7 @@ const mostKept = 10_000
 const pruneRows = 500
 
 export function createNotifications(deps: NotificationsDeps): Notifications {
-  const { store, bus, pool, clock, version, resolve, keyLimits = () => null, egress = () => null } = deps
+  const { store, bus, pool, clock, version, resolve, keyLimits = async () => null, egress = () => null } = deps
   const db = store.notifications
   const stopping = new AbortController()
   let isStopping = false
@@ -61,10 +62,11 @@ export function createNotifications(deps: NotificationsDeps): Notifications {
   const requests = createRequestCounts(bus, clock)
   const versions = createVersionCheck(clock, version, stopping.signal)
   const deliver = createDeliver({ store, clock, send, stopping: stopping.signal, isStopping: () => isStopping })
-  const facts = (): Facts => ({
+  const facts = async (kinds: ReadonlySet<RuleKind>): Promise<Facts> => ({
     accounts: pool.accounts(),
     windows: poolWindows(pool.accounts(), clock.now()),
-    ...{ keyLimits: keyLimits(), egress: egress(), requests },
+    keyLimits: kinds.has('key_limit') ? await keyLimits() : null,
+    ...{ egress: egress(), requests },
     latestVersion: versions.latest,
     running: version,
   })
@@ -99,6 +101,7 @@ export function createNotifications(deps: NotificationsDeps): Notifications {
       return { atMs, ok, status, elapsedMs: clock.now() - atMs, error }
     },
     problemOf(rule) {
+      if (rule.kind === 'egress_down' && egress() === null) return 'There are no egress proxies here.'
       return rule.kind === 'new_version' ? versions.problem(rule.parameters) : null
     },
     stop() {

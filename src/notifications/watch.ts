@@ -4,20 +4,24 @@ import { decide, type News } from '../domain/notifications/decide.ts'
 import type { Notification } from '../domain/notifications/notification.ts'
 import { type Facts, observe } from '../domain/notifications/observe.ts'
 import { isQuiet } from '../domain/notifications/quiet-hours.ts'
-import type { StoredRule } from '../domain/notifications/rule.ts'
+import type { RuleKind, StoredRule } from '../domain/notifications/rule.ts'
 import { wordsOf } from '../domain/notifications/words.ts'
 import { minuteMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
 import type { Store } from '../store/store.ts'
 
-export type WatchDeps = { store: Pick<Store, 'notifications'>; clock: Clock; facts: () => Facts }
+export type WatchDeps = {
+  store: Pick<Store, 'notifications'>
+  clock: Clock
+  facts: (kinds: ReadonlySet<RuleKind>) => Promise<Facts>
+}
 
 /** One run looks at every rule that is on, and queues what it has to tell. */
 export function createWatch({ store, clock, facts }: WatchDeps): (rules: readonly StoredRule[]) => Promise<void> {
   return async (rules) => {
     const channels = new Map((await store.notifications.channels()).map((channel) => [channel.id, channel]))
-    const now = facts()
+    const now = await facts(new Set(rules.map(({ kind }) => kind)))
     for (const rule of rules) {
       const nowMs = clock.now()
       const listeners = rule.channelIds.flatMap((id) => {

@@ -150,6 +150,101 @@ describe('a rule', { timeout: 30_000 }, () => {
     expect(told()[0]).toMatchObject({ title: 'More than 20 % of requests fail' })
   })
 
+  it('tells of a key that nears a limit, but of none per minute', async () => {
+    const key = await api('POST', '/api/api-keys', {
+      name: 'Ann\n<laptop>',
+      limits: [
+        { kind: 'requests', period: 'day', isCalendar: true, max: 4 },
+        { kind: 'requests', period: 'minute', isCalendar: true, max: 4 },
+      ],
+    })
+    const { id } = await rule({ kind: 'key_limit', parameters: { percent: 75 } })
+    const turn = () => ask(rig, undefined, { headers: { authorization: `Bearer ${key.body.key}` } })
+    for (let count = 0; count < 2; count++) expect((await hurry(clock, turn())).status).toBe(200)
+    await pass(minuteMs)
+    expect(receiver.received).toEqual([])
+    expect((await hurry(clock, turn())).status).toBe(200)
+    await countIs(1)
+    await pass(minuteMs)
+    expect(told()).toMatchObject([
+      {
+        title: 'A limit of API keys is used to 75 %',
+        text: 'Ann <laptop>: 4 requests per day is used to 75 %, until 2026-01-02 00:00 UTC',
+        about: [{ kind: 'key_limit', keyId: key.body.id, usedPercent: 75, resetAt: '2026-01-02T00:00:00.000Z' }],
+      },
+    ])
+    expect(JSON.stringify(told())).not.toContain(key.body.key)
+    expect((await api('GET', `/api/notification-rules/${id}`)).body.onSince).not.toBeNull()
+    await passUntil('the day is over', () => receiver.received.length >= 2, 5 * minuteMs)
+    expect(titles()[1]).toBe('end: A limit of API keys has room again')
+  })
+
+  it('looks for a new version only where it is told to, and only while it is on', async () => {
+    const url = `${receiver.url}/latest`
+    const near = { url, allowPrivateAddress: true }
+    const { id } = await rule({ kind: 'new_version', parameters: near, isActive: false })
+    await pass(minuteMs)
+    expect(receiver.received).toEqual([])
+    receiver.script.push(answering(404), answering(200, JSON.stringify({ tag_name: 'v99.1.0' })))
+    await api('PATCH', `/api/notification-rules/${id}`, { isActive: true })
+    await passUntil('it was asked', () => receiver.received.length === 1)
+    await eventually('the problem is told', async () => {
+      return (await api('GET', `/api/notification-rules/${id}`)).body.problem === 'The address answered 404.'
+    })
+    await pass(50 * minuteMs, minuteMs)
+    expect(receiver.received).toHaveLength(1)
+    await passUntil('it is told', () => receiver.received.length >= 3, minuteMs)
+    expect(receiver.received.map(({ path }) => path)).toEqual(['/latest', '/latest', '/hook'])
+    expect(JSON.parse(receiver.received[2]?.body ?? '')).toMatchObject({
+      title: 'codex-lb 99.1.0 is out',
+      event: 'begin',
+    })
+    expect((await api('GET', `/api/notification-rules/${id}`)).body.problem).toBeNull()
+    const guarded = await rule({ kind: 'new_version', parameters: { url: `${url}?guarded` } })
+    await passUntil('it was tried', async () => {
+      return (await api('GET', `/api/notification-rules/${guarded.id}`)).body.problem?.includes('this machine')
+    })
+    expect(receiver.received.some(({ path }) => path.includes('guarded'))).toBe(false)
+  })
+
+  it('refuses what is wrong, naming the fields, and tells of unknown ids', async () => {
+    const fields = async (method: string, path: string, body: object) => {
+      const { status, body: answer } = await api(method, path, body)
+      return [status, ...(answer.error.details ?? []).map((fault: Untyped) => fault.path)]
+    }
+    const rules = '/api/notification-rules'
+    const one = { kind: 'pool_below', parameters: { window: 'weekly', percent: 15 }, channelIds: [channelId] }
+    expect(await fields('POST', rules, { ...one, kind: 'moon' })).toEqual([400, 'kind'])
+    expect(await fields('POST', rules, { ...one, parameters: { window: 'yearly', percent: 0, x: 1 } })).toEqual([
+      ...[400, 'parameters.window', 'parameters.percent', 'parameters.x'],
+    ])
+    expect(await fields('POST', rules, { ...one, channelIds: ['nobody'] })).toEqual([400, 'channelIds'])
+    const quiet = (from: string, to: string, timeZone: string) => ({ ...one, quietHours: { from, to, timeZone } })
+    expect(await fields('POST', rules, quiet('24:00', '7', 'Mars'))).toEqual([
+      ...[400, 'quietHours.from', 'quietHours.to', 'quietHours.timeZone'],
+    ])
+    expect(await fields('POST', rules, quiet('07:00', '07:00', 'UTC'))).toEqual([400, 'quietHours'])
+    expect(await fields('POST', rules, { ...one, kind: 'new_version', parameters: { url: 'file:///x' } })).toEqual([
+      ...[400, 'parameters.url'],
+    ])
+    const { id } = await rule(one)
+    expect(await fields('PATCH', `${rules}/${id}`, { parameters: { minutes: 5 } })).toEqual([400, 'parameters.minutes'])
+    expect(await fields('PATCH', `${rules}/${id}`, { kind: 'pool_out' })).toEqual([400, 'kind'])
+    expect(await fields('PATCH', `${rules}/${id}`, { channelIds: ['nobody'] })).toEqual([400, 'channelIds'])
+    const changed = await api('PATCH', `${rules}/${id}`, { parameters: { percent: 20 }, min_gap_minutes: 5 })
+    expect(changed.body).toMatchObject({ parameters: { window: 'weekly', percent: 20 }, minGapMinutes: 5 })
+    expect((await api('GET', rules)).body).toMatchObject({ items: [{ id }], nextCursor: null })
+    expect((await api('DELETE', `${rules}/${id}`)).status).toBe(204)
+    for (const [method, body] of [['GET'], ['PATCH', {}], ['DELETE']] as const) {
+      const answer = await api(method, `${rules}/${id}`, body)
+      expect([answer.status, answer.body.error.code]).toEqual([404, 'notification_rule_not_found'])
+    }
+    const { items } = (await api('GET', `/api/audit-logs?target_id=${id}`)).body
+    expect(items.map(({ action }: Untyped) => action).toSorted()).toEqual(
+      ['change', 'create', 'delete'].map((verb) => `notification_rule.${verb}`),
+    )
+  })
+
   it('holds back what it has to tell in quiet hours', async () => {
     // The clock of these tests begins at midnight.
     await rule({

@@ -6,7 +6,7 @@ import type { RuleCondition, RuleKind } from './rule.ts'
 import { isLaterVersion } from './version.ts'
 
 /** How much of one limit of one API key is used. */
-type KeyLimitFact = {
+export type KeyLimitFact = {
   keyId: string
   keyName: string
   limitId: string

@@ -124,7 +124,7 @@ function failedWords(one: Of<'error_rate'> | undefined): string {
   if (one === undefined) return ''
   const span = `in the last ${counted(one.minutes, 'minute')}`
   if (one.requests < one.leastRequests) {
-    return `There were only ${counted(one.requests, 'request')} ${span}, too few to tell.`
+    return `There ${one.requests === 1 ? 'was' : 'were'} only ${counted(one.requests, 'request')} ${span}, too few to tell.`
   }
   return `${one.failed} of ${counted(one.requests, 'request')} ${span} failed (${percentOf((one.failed / one.requests) * 100)}).`
 }
