@@ -103,6 +103,25 @@ onEveryEngine((context, engine) => {
       expect((await context.store.ledger.load(noonMs)).open).toEqual([])
     })
 
+    it.skipIf(engine.name === 'SQLite')('are counted together by the servers that share a database', async () => {
+      const limits = [aLimit({ max: 1_000 })]
+      const [first, second] = [await start(), await start()]
+      first.settle(await heldBy(first.reserve(ledgerAsk(limits))), tokens(50))
+      second.settle(await heldBy(second.reserve(ledgerAsk(limits))), tokens(7))
+      await heldBy(first.reserve(ledgerAsk(limits, { declared: tokens(10) })))
+      await Promise.all([first.flush(), second.flush()])
+      await Promise.all([first.refresh(), second.refresh()])
+      for (const server of [first, second])
+        expect(await server.standing('key_1', limits)).toEqual([used({ used: 57, reserved: 10 })])
+      first.crash()
+      clock.advance(15_000)
+      await second.refresh()
+      expect(await second.standing('key_1', limits)).toEqual([used({ used: 57, reserved: 10 })])
+      clock.advance(16_000)
+      await second.refresh()
+      expect(await second.standing('key_1', limits)).toEqual([used({ used: 67, reserved: 0 })])
+    })
+
     it('keep their counts when only their size changes', async () => {
       const ledger = await start()
       ledger.settle(await heldBy(ledger.reserve(ledgerAsk([aLimit()]))), tokens(70))
