@@ -18,6 +18,7 @@ import { notificationRoutes } from './admin/notifications.ts'
 import { openApiRoutes } from './admin/openapi.ts'
 import { overviewOf, overviewRoutes } from './admin/overview.ts'
 import { passkeyRoutes } from './admin/passkeys.ts'
+import { reportRoutes } from './admin/reports.ts'
 import { requestRoutes } from './admin/requests.ts'
 import { resetCreditRoutes } from './admin/reset-credits.ts'
 import { addRoutes } from './admin/route.ts'
@@ -95,6 +96,7 @@ export async function addAdmin(
     ...resetCreditRoutes({ pool, store, lists: parts.creditLists, redeemer: parts.redeemer }),
     ...statisticsRoutes({ pool, statistics: parts.statistics, clock }),
     ...requestRoutes({ store, traffic: parts.traffic, names, clock, flush }),
+    ...reportRoutes({ traffic: parts.traffic, names, clock, flush }),
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),
     ...modelSourceRoutes({

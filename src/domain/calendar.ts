@@ -10,7 +10,7 @@ export type Calendar = {
   /** The date of a moment. */
   dateOf(atMs: number): string
 }
-type Bucket = 'hour' | 'day'
+export type Bucket = 'hour' | 'day'
 
 /** No place has been further from UTC. */
 const maxOffsetMs = 16 * hourMs

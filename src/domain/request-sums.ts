@@ -4,7 +4,7 @@ import type { RequestRecord } from './request.ts'
 
 /** What sums of requests can be told apart by, beside time. */
 export const dimensions = ['account', 'key', 'model', 'client', 'effort', 'tier'] as const
-type Dimension = (typeof dimensions)[number]
+export type Dimension = (typeof dimensions)[number]
 
 /** One combination of them; null where a request had none. */
 export type RequestKind = Record<Dimension, string | null>
@@ -61,7 +61,7 @@ export function figuresOf({ status, moved, usage, costMicroUsd, firstTokenMs }: 
     1,
     status === 'error' && !moved ? 1 : 0,
     status === 'cancelled' ? 1 : 0,
-    moved ? 1 : 0,
+    status === 'error' && moved ? 1 : 0,
     usage?.input ?? 0,
     usage?.cached ?? 0,
     usage?.output ?? 0,

@@ -140,27 +140,52 @@ export type Grouping = {
 }
 
 /** The figures of each bucket of each group: at `(group * buckets + bucket) * figures.length`. */
-export function addUp(parts: readonly Part[], { groups, buckets, groupOf, kinds }: Grouping): Float64Array {
-  const groupById = new Int32Array((kinds.at(-1)?.id ?? 0) + 1).fill(-1)
-  for (const kind of kinds) groupById[kind.id] = groupOf(kind)
-  const sums = new Float64Array(groups * buckets * figures.length)
-  for (const { rows, buckets: bucketOf, sign } of parts) {
-    const { length, quarters, columns } = rows
-    const places = new Int32Array(length)
-    for (let at = 0; at < length; at++) {
-      const group = groupById[rows.kinds?.[at] ?? 0] ?? -1
-      const bucket = bucketOf[quarters?.[at] ?? 0] ?? -1
-      places[at] = group < 0 || bucket < 0 ? -1 : (group * buckets + bucket) * figures.length
-    }
-    for (const [n, column] of columns.entries()) {
-      if (column === null) continue
-      for (let at = 0; at < length; at++) {
-        const place = places[at] ?? -1
-        if (place >= 0) sums[place + n] = (sums[place + n] ?? 0) + sign * (column[at] ?? 0)
-      }
-    }
+export function addUp(parts: readonly Part[], grouping: Grouping): Float64Array {
+  const sums = new Float64Array(grouping.groups * grouping.buckets * figures.length)
+  const groupById = groupsById(grouping)
+  for (const part of parts) addPart(sums, part, groupById, grouping.buckets)
+  return sums
+}
+
+/** The same, for much: other work goes on in between. */
+export async function addUpInTurns(parts: readonly Part[], grouping: Grouping): Promise<Float64Array> {
+  const sums = new Float64Array(grouping.groups * grouping.buckets * figures.length)
+  const groupById = groupsById(grouping)
+  let rows = 0
+  for (const part of parts) {
+    addPart(sums, part, groupById, grouping.buckets)
+    rows += part.rows.length
+    if (rows < rowsPerTurn) continue
+    rows = 0
+    await nextTurn()
   }
   return sums
+}
+
+const rowsPerTurn = 100_000
+
+function groupsById({ kinds, groupOf }: Grouping): Int32Array {
+  const groupById = new Int32Array((kinds.at(-1)?.id ?? 0) + 1).fill(-1)
+  for (const kind of kinds) groupById[kind.id] = groupOf(kind)
+  return groupById
+}
+
+function addPart(sums: Float64Array, part: Part, groupById: Int32Array, buckets: number): void {
+  const { rows, buckets: bucketOf, sign } = part
+  const { length, quarters, kinds, columns } = rows
+  const places = new Int32Array(length)
+  for (let at = 0; at < length; at++) {
+    const group = groupById[kinds?.[at] ?? 0] ?? -1
+    const bucket = bucketOf[quarters?.[at] ?? 0] ?? -1
+    places[at] = group < 0 || bucket < 0 ? -1 : (group * buckets + bucket) * figures.length
+  }
+  for (const [n, column] of columns.entries()) {
+    if (column === null) continue
+    for (let at = 0; at < length; at++) {
+      const place = places[at] ?? -1
+      if (place >= 0) sums[place + n] = (sums[place + n] ?? 0) + sign * (column[at] ?? 0)
+    }
+  }
 }
 
 const summed = [

@@ -43,7 +43,7 @@ onEveryEngine((context) => {
   describe('the log, read in small steps', () => {
     it('has what fits, in order, each once, whatever is skipped', async () => {
       const { store } = context
-      const [requests = []] = fc.sample(someRequests(startMs, 20 * day, 300), { numRuns: 1, seed: 3 })
+      const [requests = []] = fc.sample(someRequests(startMs, 20 * day, 300, 250), { numRuns: 1, seed: 3 })
       const dense = Array.from({ length: 200 }, (_, n) => ({ atMs: startMs + 3 * day + n, accountId: 'acc_1' }))
       const records = recordsOf([...requests, ...dense])
       await store.requests.add(records)

@@ -134,7 +134,7 @@ describe('a database of an earlier release', () => {
     const open = () => openStore({ url: `sqlite:${folder.path}/codex-lb.db`, dataDir: folder.path, vault })
     const store = await open()
     try {
-      const [requests = []] = fc.sample(someRequests(startMs, 3 * day, 400), { numRuns: 1, seed: 7 })
+      const [requests = []] = fc.sample(someRequests(startMs, 3 * day, 400, 250), { numRuns: 1, seed: 7 })
       const more = Array.from({ length: 200 }, (_, n) => ({ atMs: startMs + n * 900_000 }))
       const records = recordsOf([...requests, ...more])
       await store.requests.add(records)

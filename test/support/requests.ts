@@ -6,7 +6,12 @@ import { requestRecord } from './stores.ts'
 const nameOf = (...names: (string | null)[]) => fc.constantFrom(...names)
 
 /** Requests of a few accounts, keys, models and so on, within so many ms after a time; ids are given by the one who uses them. */
-export function someRequests(startMs: number, spanMs: number, maxLength = 40): fc.Arbitrary<Partial<RequestRecord>[]> {
+export function someRequests(
+  startMs: number,
+  spanMs: number,
+  maxLength = 40,
+  minLength = 0,
+): fc.Arbitrary<Partial<RequestRecord>[]> {
   const tokens = fc.nat(90_000)
   return fc.array(
     fc.record({
@@ -23,7 +28,7 @@ export function someRequests(startMs: number, spanMs: number, maxLength = 40): f
       costMicroUsd: fc.option(fc.nat(5_000_000), { nil: null }),
       firstTokenMs: fc.option(fc.nat(60_000), { nil: null }),
     }),
-    { maxLength },
+    { minLength, maxLength },
   )
 }
 
