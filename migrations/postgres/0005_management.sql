@@ -230,6 +230,7 @@ CREATE TABLE "reservations" (
 );
 --> statement-breakpoint
 ALTER TABLE "accounts" ADD COLUMN "alias" text;--> statement-breakpoint
+ALTER TABLE "owners" ADD COLUMN "key_id" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "client_address" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "source_id" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "egress_id" text;--> statement-breakpoint

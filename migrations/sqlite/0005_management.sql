@@ -245,6 +245,7 @@ CREATE TABLE `reservations` (
 --> statement-breakpoint
 CREATE INDEX `reservations_holder` ON `reservations` (`holder`);--> statement-breakpoint
 ALTER TABLE `accounts` ADD `alias` text;--> statement-breakpoint
+ALTER TABLE `owners` ADD `key_id` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `client_address` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `source_id` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `egress_id` text;--> statement-breakpoint

@@ -1,5 +1,7 @@
 import type { Decision, RoutingAsk } from '../balancer/choose.ts'
+import { type Exclusion, exclusionOf } from '../balancer/eligibility.ts'
 import { firstEndOf, isWorthWaiting } from '../balancer/patience.ts'
+import type { Account } from '../domain/account.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Lease, Pool } from './pool.ts'
@@ -17,9 +19,11 @@ export type Admission = {
   waiting(): number
 }
 
-export type AdmissionAsk = Omit<RoutingAsk, 'lacking'> & {
+export type AdmissionAsk = Omit<RoutingAsk, 'lacking' | 'crowded'> & {
   /** The client key whose fair share counts; null: this machine's own clients. */
   keyId: string | null
+  /** How much of the pool the key may have while others want it; left out or null: all. */
+  sharePercent?: number | null
   /** A guess at the weighted tokens that the request will take. */
   tokens: number
 }
@@ -55,9 +59,23 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
   /** The next moment at which something passes by itself that keeps those who wait from an account. */
   let wake: { atMs: number; cancel(): void } | null = null
 
+  /** Others want a place when one of them has one, or waits for it. */
+  const othersWant = (keyId: string | null): boolean => {
+    if (inFlight.size > (inFlight.has(keyId) ? 1 : 0)) return true
+    for (const { ask } of waiters) if (ask.keyId !== keyId) return true
+    return false
+  }
+  /** Whether the key has its share of the places that there are; it may have more as long as nobody else wants any. */
+  const crowdingOf = ({ keyId, sharePercent = null }: AdmissionAsk): Exclusion | null => {
+    if (sharePercent === null || sharePercent >= 100) return null
+    const count = inFlight.get(keyId) ?? 0
+    if (count === 0 || !othersWant(keyId)) return null
+    const limit = Math.max(1, Math.floor((placesOf(pool.accounts(), settings(), clock.now()) * sharePercent) / 100))
+    return count < limit ? null : { reason: 'busy', cap: 'share', inFlight: count, limit }
+  }
   /** Choosing and counting in is one step: nothing may come between. */
   const attempt = (ask: AdmissionAsk): Attempt => {
-    const decision = pool.choose(ask)
+    const decision = pool.choose({ ...ask, crowded: crowdingOf(ask) })
     if (decision.accountId === null) return { decision, lease: null, isCrowdedOut: false }
     return { decision, lease: counted(ask, pool.lease(decision.accountId, ask.tokens)), isCrowdedOut: false }
   }
@@ -174,6 +192,12 @@ export function createAdmission(deps: { pool: Pool; clock: Clock; settings: () =
   }
 }
 
-function sortOf({ model, ownerId, tried }: AdmissionAsk): string {
-  return JSON.stringify([model, ownerId, ...[...tried].sort()])
+/** How many requests the accounts that may serve at present can have at once. */
+function placesOf(accounts: readonly Account[], { maxStreams }: Settings, nowMs: number): number {
+  return accounts.filter((account) => exclusionOf(account, nowMs) === null).length * maxStreams
+}
+
+function sortOf({ model, ownerId, tried, keyId, scope, sharePercent }: AdmissionAsk): string {
+  const ofKey = scope || sharePercent != null ? keyId : null
+  return JSON.stringify([ofKey, model, ownerId, ...[...tried].sort()])
 }

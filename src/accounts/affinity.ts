@@ -5,7 +5,7 @@ import type { OwnedObject } from '../domain/request.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createWriteBehind } from '../lib/write-behind.ts'
 import type { AffinityFilter, AffinityRow, Store } from '../store/store.ts'
-import { createOwners } from './owners.ts'
+import { createOwners, type Place } from './owners.ts'
 import { createSoftKeys, digestOf, type Home, movedTo } from './soft-keys.ts'
 
 /** Remembers which account served a thread (soft, expires) and which one owns an object (hard). */
@@ -18,11 +18,14 @@ export type Affinity = {
   warmed(keys: readonly AffinityKey[], accountId: string, tokens: number): void
   /** The strongest key as it is stored and logged, or null. */
   digestOf(keys: readonly AffinityKey[]): string | null
-  /** From memory; null when it is not known there. */
-  ownerInMemory(object: OwnedObject): string | null
-  /** From memory, then from the store. */
-  owner(object: OwnedObject): Promise<string | null>
-  own(object: OwnedObject, accountId: string): void
+  /** The account, from memory; null when the object is not known there, or is another key's. */
+  ownerInMemory(object: OwnedObject, keyId?: string | null): string | null
+  /** The same from memory, then from the store. */
+  owner(object: OwnedObject, keyId?: string | null): Promise<string | null>
+  /** Where an object is and whose, whoever asks. */
+  find(object: OwnedObject): Promise<Place | null>
+  /** Without a key: it was made on this machine without one. */
+  own(object: OwnedObject, accountId: string, keyId?: string | null): void
   /** An object turned out to be gone on its account. */
   disown(object: OwnedObject): void
   /** A person moves soft keys, by digest or all of one account. Returns how many, once it is stored. */
@@ -111,9 +114,10 @@ export function createAffinity({ store, clock, ttlMs, onError }: AffinityDeps): 
     bind: (keys, accountId) => soft.bind(keys, accountId),
     warmed: (keys, accountId, tokens) => soft.warmed(keys, accountId, tokens),
     digestOf: ([strongest]) => (strongest === undefined ? null : digestOf(strongest)),
-    ownerInMemory: (object) => hard.inMemory(object),
-    owner: (object) => hard.owner(object),
-    own: (object, accountId) => hard.own(object, accountId),
+    ownerInMemory: (object, keyId = null) => ofKey(hard.inMemory(object), keyId),
+    owner: async (object, keyId = null) => ofKey(await hard.find(object), keyId),
+    find: (object) => hard.find(object),
+    own: (object, accountId, keyId = null) => hard.own(object, accountId, keyId),
     disown: (object) => hard.disown(object),
     async move(which, toAccountId) {
       const moved = soft.rehome(rowsOf(which), toAccountId)
@@ -143,6 +147,10 @@ export function createAffinity({ store, clock, ttlMs, onError }: AffinityDeps): 
     },
     flush,
   }
+}
+
+function ofKey(place: Place | null, keyId: string | null): string | null {
+  return place !== null && place.keyId === keyId ? place.accountId : null
 }
 
 function rowsOf(which: Movable | Purgeable): (row: AffinityRow) => boolean {

@@ -1,4 +1,5 @@
 import type { Account } from '../domain/account.ts'
+import { isInScope, type KeyScope } from '../domain/api-key.ts'
 import type { Redemption } from '../domain/redemption.ts'
 import { gainOfReset, isUsable, type ResetCredits } from '../domain/reset-credit.ts'
 import type { Settings } from '../domain/settings.ts'
@@ -14,9 +15,11 @@ export type PoolRedemption = Pick<Redemption, 'outcome' | 'error' | 'windowsRese
 
 /** Uses a reset credit for a client, which sees the pool as one account. */
 export type PoolRedeemer = {
-  /** The same id again gives the stored outcome. @throws AppError */
-  redeem(ask: { id: string; creditId: string | null }): Promise<PoolRedemption>
+  /** The same id again gives the stored outcome. Only accounts of the scope are looked at. @throws AppError */
+  redeem(ask: PoolRedemptionAsk): Promise<PoolRedemption>
 }
+
+type PoolRedemptionAsk = { id: string; creditId: string | null; scope?: KeyScope | null }
 
 export type PoolRedeemerDeps = {
   store: Store
@@ -35,10 +38,16 @@ export function createPoolRedeemer(deps: PoolRedeemerDeps): PoolRedeemer {
   /** Two requests with one id must not choose two accounts. */
   const running = new Map<string, Promise<PoolRedemption>>()
 
-  const redeem = async ({ id, creditId }: { id: string; creditId: string | null }): Promise<PoolRedemption> => {
+  const redeem = async ({ id, creditId, scope = null }: PoolRedemptionAsk): Promise<PoolRedemption> => {
+    const isMine = (accountId: string) => {
+      const account = pool.get(accountId)
+      return scope === null || (account !== null && isInScope(account, scope))
+    }
     const earlier = await store.redemptions.get(id)
+    if (earlier && !isMine(earlier.accountId)) return { ...noCredit, creditId }
     if (earlier) return redeemer.redeem({ accountId: earlier.accountId, by: 'client', creditId, id })
-    const held = await lists.ofPool({ maxAgeMs: listAgeMs })
+    const all = await lists.ofPool({ maxAgeMs: listAgeMs })
+    const held = new Map([...all].filter(([accountId]) => isMine(accountId)))
     const holder = creditId === null ? await bestHolder(held) : holderOf(held, creditId, clock.now())
     if (typeof holder !== 'string') return { ...holder, creditId }
     return redeemer.redeem({ accountId: holder, by: 'client', creditId, id })

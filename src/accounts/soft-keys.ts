@@ -119,8 +119,8 @@ export function warmTokensNow({ warmTokens, usedAtMs }: AffinityRow, nowMs: numb
   return nowMs - usedAtMs < cacheLifeMs ? Math.max(0, warmTokens) : 0
 }
 
-export function digestOf({ kind, id }: AffinityKey): string {
-  return shortId(`${kind}:${id}`)
+export function digestOf({ kind, id, keyId }: AffinityKey): string {
+  return shortId(keyId === undefined ? `${kind}:${id}` : `${keyId} ${kind}:${id}`)
 }
 
 /** Clients' ids may be long, and private; what is kept is a digest of fixed length. */

@@ -9,8 +9,11 @@ import {
 import type { Meter } from '../domain/meter.ts'
 import { usedNow } from '../domain/quota.ts'
 
-/** Which bound on requests at once is reached: open answers, answers that have not begun, or what the upstream bears. */
-type Cap = 'streams' | 'turn_starts' | 'upstream'
+/**
+ * Which bound on requests at once is reached: open answers, answers that have not begun, what the upstream bears, or the
+ * key's share of the pool, which counts all accounts together.
+ */
+type Cap = 'streams' | 'turn_starts' | 'upstream' | 'share'
 export type Caps = { maxStreams: number; maxTurnStarts: number }
 
 /** Why an account cannot serve a request. Shown to people as it is, so each carries what a person needs. */
@@ -24,6 +27,8 @@ export type Exclusion =
   | { reason: 'not_owner'; ownerId: string }
   | { reason: 'not_selected' }
   | { reason: 'not_tagged' }
+  /** The client's key may not use it. */
+  | { reason: 'not_in_scope' }
   | { reason: 'already_tried' }
   | { reason: 'busy'; cap: Cap; inFlight: number; limit: number }
   /** It comes back from a rest, and the one request that tries it is under way. */

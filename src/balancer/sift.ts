@@ -1,4 +1,5 @@
 import type { Account } from '../domain/account.ts'
+import { isInScope, type KeyScope } from '../domain/api-key.ts'
 import { type Meter, meterFor } from '../domain/meter.ts'
 import type { Settings } from '../domain/settings.ts'
 import { capOf, crowdingOf, type Exclusion, exclusionOf, meterExclusion, restOf } from './eligibility.ts'
@@ -13,6 +14,10 @@ export type Requirements = {
   lacking: ReadonlySet<string>
   /** Accounts that this request has tried in vain. */
   tried: ReadonlySet<string>
+  /** The accounts that the client's key may use; left out or null: all. */
+  scope?: KeyScope | null
+  /** Its key has no place left, on whichever account. */
+  crowded?: Exclusion | null
 }
 
 export type Excluded = { accountId: string; exclusion: Exclusion }
@@ -37,7 +42,7 @@ export function sift(pool: readonly Account[], ask: Requirements, settings: Sett
   for (const account of pool) {
     const meter = account.meters.length === 0 ? null : meterFor(account.meters, ask.model)
     const exclusion = asked?.(account) ?? lacks(account) ?? stateOf(account, meter, nowMs)
-    const crowding = exclusion ?? crowdingOf(account, settings, nowMs)
+    const crowding = exclusion ?? ask.crowded ?? crowdingOf(account, settings, nowMs)
     if (crowding === null) {
       sifted.fit.push(standing(account, meter))
       continue
@@ -47,7 +52,7 @@ export function sift(pool: readonly Account[], ask: Requirements, settings: Sett
     else if (exclusion.reason === 'blocked' && exclusion.by === 'errors') {
       const rest = restOf(account, nowMs, meter === null)
       if (rest === null) continue
-      const cap = capOf(account, settings, nowMs)
+      const cap = ask.crowded ?? capOf(account, settings, nowMs)
       sifted.resting.push({ standing: standing(account, meter), untilMs: rest.untilMs, cap })
     }
   }
@@ -66,12 +71,15 @@ function stateOf(account: Account, meter: Meter | null, nowMs: number): Exclusio
  * resort overrides a rest, nothing else.
  */
 function askedOf(ask: Requirements, settings: Settings): ((account: Account) => Exclusion | null) | null {
-  const { ownerId, tried } = ask
+  const { ownerId, tried, scope = null } = ask
   const { onlyTags, singleAccountId } = settings
   const isSingle = settings.strategy === 'single_account'
-  if (ownerId === null && tried.size === 0 && !isSingle && onlyTags.length === 0) return null
-  return ({ id, tags }) => {
+  const isOpen = scope === null && ownerId === null && tried.size === 0
+  if (isOpen && !isSingle && onlyTags.length === 0) return null
+  return (account) => {
+    const { id, tags } = account
     if (tried.has(id)) return { reason: 'already_tried' }
+    if (!isInScope(account, scope)) return { reason: 'not_in_scope' }
     if (ownerId !== null && ownerId !== id) return { reason: 'not_owner', ownerId }
     if (isSingle && singleAccountId !== id) return { reason: 'not_selected' }
     if (onlyTags.length > 0 && !tags.some((tag) => onlyTags.includes(tag))) return { reason: 'not_tagged' }

@@ -2,5 +2,5 @@
 export const affinityKinds = ['thread', 'session', 'cache'] as const
 export type AffinityKind = (typeof affinityKinds)[number]
 
-/** A soft key of a request. `id` is the client's own text. */
-export type AffinityKey = { kind: AffinityKind; id: string }
+/** A soft key of a request. `id` is the client's own text; what two API keys call the same is not the same. */
+export type AffinityKey = { kind: AffinityKind; id: string; keyId?: string }

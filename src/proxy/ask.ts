@@ -69,7 +69,7 @@ export function readAsk(
     stream,
     keyId,
     inputTokens: guessTokens(bytes.length),
-    affinityKeys: affinityKeys(identity, cacheKey),
+    affinityKeys: affinityKeys(identity, cacheKey, keyId),
     owned: ownedBy(bytes, headers, previous, conversationOf(read('conversation'))),
     ...identity,
   }
@@ -124,17 +124,18 @@ function identityOf(headers: IncomingHttpHeaders): Identity {
 }
 
 /** The soft keys that a client's headers give, and its prompt cache key. */
-function affinityKeys({ sessionId, threadId }: Identity, cacheKey: string | null): AffinityKey[] {
+function affinityKeys({ sessionId, threadId }: Identity, cacheKey: string | null, keyId: string | null): AffinityKey[] {
   const keys: AffinityKey[] = []
-  if (threadId !== null) keys.push({ kind: 'thread', id: threadId })
-  if (sessionId !== null) keys.push({ kind: 'session', id: sessionId })
-  if (cacheKey !== null && cacheKey !== '') keys.push({ kind: 'cache', id: cacheKey })
+  const ofKey = keyId === null ? {} : { keyId }
+  if (threadId !== null) keys.push({ kind: 'thread', id: threadId, ...ofKey })
+  if (sessionId !== null) keys.push({ kind: 'session', id: sessionId, ...ofKey })
+  if (cacheKey !== null && cacheKey !== '') keys.push({ kind: 'cache', id: cacheKey, ...ofKey })
   return keys
 }
 
 /** The soft keys of a request that is no turn. */
-export function affinityKeysOf(headers: IncomingHttpHeaders): AffinityKey[] {
-  return affinityKeys(identityOf(headers), null)
+export function affinityKeysOf(headers: IncomingHttpHeaders, keyId: string | null = null): AffinityKey[] {
+  return affinityKeys(identityOf(headers), null, keyId)
 }
 
 /** A conversation is named by its id, or by an object that has it. */

@@ -14,6 +14,7 @@ import { askForEmbeddings } from './embedding-call.ts'
 import { type Failure, failureOfAppError, refusal, sendFailure } from './failure.ts'
 import { guestOf } from './guest.ts'
 import { holdCall, type LimitDeps, settleHeld } from './key-limits.ts'
+import { checkModel } from './key-rules.ts'
 import { parseObjectBody } from './normalize.ts'
 import { addRawRoutes, withBody } from './pass/raw-routes.ts'
 import { type Recorder, type Result, recordOf } from './recorder.ts'
@@ -72,6 +73,7 @@ async function serve(
   try {
     const body = parseObjectBody(bytes)
     call.ask = askOf(body, bytes.length, call)
+    checkModel(call.guest.key, call.ask.model)
     await hold(call, call.ask, deps)
     const { answer, usage } = await find(call, body, gone.signal, deps)
     const response = { usage: { input_tokens: usage ?? undefined, output_tokens: usage === null ? undefined : 0 } }

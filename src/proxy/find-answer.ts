@@ -12,6 +12,7 @@ import type { Head } from '../upstream/opening.ts'
 import { announce } from './announce.ts'
 import { type AttemptDeps, tryAccount } from './attempt.ts'
 import { findWithSources, type SourceDeps } from './find-at-source.ts'
+import { admissionOf } from './guest.ts'
 import { parseBody, withoutReasoning } from './normalize.ts'
 import { nothingLeft } from './nothing-left.ts'
 import { homeOf, type Owner, ownerOf } from './owners.ts'
@@ -46,7 +47,7 @@ export function findAnswer(turn: Turn, deps: FindDeps): Promise<Found> {
 async function findAtAccounts(turn: Turn, deps: FindDeps): Promise<Found> {
   const { affinity, retries } = deps
   retries.earn()
-  const owner = await ownerOf(turn.ask.owned, affinity)
+  const owner = await ownerOf(turn.ask, affinity)
   const { home, turnStateOwner } = homeOf(turn.ask, affinity)
   const tried = new Set<string>()
   /** A limit keeps an account out by itself, for as long as it lasts; one that does not is no reason to ask again. */
@@ -103,11 +104,12 @@ type PlaceAsk = {
 /** A place on an account, waited for if need be; all waits of a turn together stay within the setting. */
 async function takePlace(turn: Turn, { ownerId, home, tried, round }: PlaceAsk, deps: FindDeps) {
   const { admission, clock, settings } = deps
-  const { requestId, model, keyId, inputTokens } = turn.ask
+  const { requestId, model, inputTokens } = turn.ask
   const untilMs = clock.now() + settings().waitSeconds * 1_000 - turn.waitedMs
   const place = await admission.admit(
     {
-      ...{ model, keyId, inputTokens, ownerId, home, tried, seed: `${requestId}:${round}` },
+      ...{ model, inputTokens, ownerId, home, tried, seed: `${requestId}:${round}` },
+      ...admissionOf(turn.guest),
       tokens: guessedTokens(inputTokens, home?.warmTokens ?? 0),
     },
     untilMs,

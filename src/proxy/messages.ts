@@ -1,4 +1,3 @@
-import type { Account } from '../domain/account.ts'
 import type { Settings } from '../domain/settings.ts'
 import type { AppError } from '../errors.ts'
 import { randomId } from '../lib/secrets.ts'
@@ -11,6 +10,7 @@ import { createMessagesStream } from '../translate/anthropic/stream.ts'
 import { isObject } from '../translate/json.ts'
 import { parseObject } from './events.ts'
 import { type Failure, failureOfAppError } from './failure.ts'
+import { offeredBy } from './key-rules.ts'
 import { parseObjectBody } from './normalize.ts'
 import type { Surface } from './surfaces.ts'
 import { translatedExchange } from './translated.ts'
@@ -21,9 +21,9 @@ const brokenStatus = 502
 /** Anthropic's Messages, for Claude Code and the Anthropic SDK. */
 export const messagesSurface: Surface = {
   path: '/v1/messages',
-  speak(bytes, { requestId, settings, accounts }) {
+  speak(bytes, { requestId, settings, accounts, key }) {
     const body = parseObjectBody(bytes)
-    const model = poolModel(String(body.model ?? ''), settings, accounts)
+    const model = poolModel(String(body.model ?? ''), settings, offeredBy(accounts, key))
     const { request, stream, reply } = messagesToResponses(body, { model })
     const options = { ...reply, id: randomId('msg_'), inputTokens: countTokens(body) }
     const createStream = () => {
@@ -49,10 +49,9 @@ export const messagesSurface: Surface = {
 
 /**
  * The pool's model for a name of Claude's: by the settings, then by the built-in map. A model of the built-in map that no
- * account of the pool has makes way for the first one that is offered.
+ * account of the pool has, or that the client may not use, makes way for the first one that is offered.
  */
-function poolModel(name: string, { claudeModels }: Settings, accounts: readonly Account[]): string {
-  const offered = accounts.flatMap(({ models }) => (models === null ? [] : [...models]))
+function poolModel(name: string, { claudeModels }: Settings, offered: readonly string[]): string {
   const [first = null] = offered
   const model = modelFor(name, { ...defaultModelMap, ...claudeModels }, first ?? name)
   const isChosen = model === name || Object.values(claudeModels).includes(model)

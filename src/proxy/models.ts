@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Catalogue } from '../accounts/catalogue.ts'
+import type { Account } from '../domain/account.ts'
+import { type Guest, scopeOf } from '../domain/api-key.ts'
 import type { CatalogueModel } from '../domain/catalogue.ts'
 import { AppError } from '../errors.ts'
 import type { ListedModel, ModelSources } from '../sources/sources.ts'
 import { anthropicModel, anthropicModels } from '../translate/anthropic/models.ts'
+import { accountsFor, guestOf } from './guest.ts'
+import { mayUseModel } from './key-rules.ts'
 
 const ownedBy = 'codex-lb'
 /** Ours, in entries for models of sources: which one has it. */
@@ -15,12 +19,14 @@ function catalogueModel({ model, sourceName, contextWindow }: ListedModel): Cata
   return { slug: model, [sourceField]: sourceName, context_window: contextWindow }
 }
 
+export type ModelDeps = {
+  catalogue: Catalogue
+  pool: { accounts(): readonly Account[] }
+  sources: Pick<ModelSources, 'listed'>
+}
+
 /** Puts the lists of models on the server, in the form of Codex and in that of OpenAI. */
-export function addModelRoutes(
-  app: FastifyInstance,
-  catalogue: Catalogue,
-  sources: Pick<ModelSources, 'listed'>,
-): void {
+export function addModelRoutes(app: FastifyInstance, { catalogue, pool: accounts, sources }: ModelDeps): void {
   /** The pool's models, and those that only sources have. */
   let listed = { pool: noModels, added: sources.listed(), all: noModels }
   const all = (pool: readonly CatalogueModel[]): readonly CatalogueModel[] => {
@@ -41,17 +47,19 @@ export function addModelRoutes(
   const answerCodex = async (request: FastifyRequest, reply: FastifyReply) => {
     catalogue.seen(request.headers)
     const { models, etag } = await catalogue.models(clientVersion(request.query))
-    return answer(request, reply, codexBody(models).body, etag)
+    const shown = shownTo(guestOf(request), models, accounts)
+    const list = codexBody(shown)
+    return answer(request, reply, list.body, shown === models ? etag : list.etag)
   }
   app.get('/backend-api/codex/models', read, answerCodex)
   app.get('/v1/models', read, async (request, reply) => {
     if (clientVersion(request.query) !== undefined) return answerCodex(request, reply)
     const list = request.headers['anthropic-version'] === undefined ? publicList : anthropicList
-    const { body, etag } = list(all((await catalogue.models()).models))
+    const { body, etag } = list(shownTo(guestOf(request), all((await catalogue.models()).models), accounts))
     return answer(request, reply, body, etag)
   })
   app.get<{ Params: { '*': string } }>('/v1/models/*', read, async (request) => {
-    const models = all((await catalogue.models()).models)
+    const models = shownTo(guestOf(request), all((await catalogue.models()).models), accounts)
     const named = (one: { id: string }) => one.id === request.params['*']
     if (request.headers['anthropic-version'] !== undefined) {
       const entry = claudeNames(models).find(named)
@@ -62,6 +70,16 @@ export function addModelRoutes(
     const message = `No account offers the model "${request.params['*'].slice(0, 200)}".`
     throw new AppError('model_not_found', { message, param: 'model' })
   })
+}
+
+/** The models that a client may use, and that an account which may serve it has, as far as that is known. */
+function shownTo(guest: Guest, models: readonly CatalogueModel[], pool: ModelDeps['pool']): readonly CatalogueModel[] {
+  const { key } = guest
+  const isScoped = scopeOf(key) !== null
+  if (key === null || (key.allowedModels === null && !isScoped)) return models
+  const accounts = isScoped ? accountsFor(pool, guest) : []
+  const isHad = (slug: string) => !isScoped || accounts.some(({ models: had }) => had === null || had.has(slug))
+  return models.filter((one) => mayUseModel(key, one.slug) && (one[sourceField] !== undefined || isHad(one.slug)))
 }
 
 /** Names that Claude Code takes, and the pool's own: all of them are served. */

@@ -37,7 +37,11 @@ export function nothingLeft(
   if (busy) return busy
   if (owner !== null && (last === null || isOut(last.fault))) {
     if (isContinued(owner)) return lostContinuation(turn)
-    const message = 'The account that holds a file of this request is not available.'
+    const mine = decision.excluded.find(({ accountId }) => accountId === owner.accountId)
+    const isElsewhere = mine?.exclusion.reason === 'not_in_scope'
+    const message = isElsewhere
+      ? 'The account that holds a file of this request is not among those that the API key may use.'
+      : 'The account that holds a file of this request is not available.'
     return new AppError('owner_unavailable', { message })
   }
   if (pool.accounts().length === 0) {
@@ -77,7 +81,9 @@ function isContinued({ object }: Owner): boolean {
 
 /** Accounts that the request or the settings pass by say nothing of when the others are back. */
 function isUnasked({ reason }: Exclusion): boolean {
-  return reason === 'model_unavailable' || reason === 'not_selected' || reason === 'not_tagged'
+  return (
+    reason === 'model_unavailable' || reason === 'not_selected' || reason === 'not_tagged' || reason === 'not_in_scope'
+  )
 }
 
 /** Which bound was reached, on how many accounts, and how long the request has waited for it. */
@@ -87,6 +93,11 @@ function busyError({ waitedMs }: Turn, { excluded }: Decision): AppError | null 
   )
   const [first] = busy
   if (first === undefined) return null
+  if (first.cap === 'share') {
+    const places = first.limit === 1 ? 'one place' : `${first.limit} places`
+    const message = `The API key may have ${places} of the pool while others want them, and has them; try again in ${retryBusySeconds} s.`
+    return new AppError('account_cap_reached', { message, retryAfterSeconds: retryBusySeconds })
+  }
   const places = {
     streams: `places for open answers (${first.limit}, setting maxStreams)`,
     turn_starts: `places for turn starts (${first.limit}, setting maxTurnStarts)`,
@@ -99,9 +110,17 @@ function busyError({ waitedMs }: Turn, { excluded }: Decision): AppError | null 
   return new AppError('account_cap_reached', { message, retryAfterSeconds: retryBusySeconds })
 }
 
+/** The key has accounts or tags, and none of them is there to serve. */
+export function noneInScope(): AppError {
+  const message =
+    'None of the accounts that the API key may use is there; its accounts and tags are in the dashboard under Keys.'
+  return new AppError('no_accounts', { message })
+}
+
 function noneOffers({ ask }: Turn, { excluded }: Decision): AppError {
   const reasons = new Set(excluded.map(({ exclusion }) => exclusion.reason))
   if (!reasons.has('model_unavailable')) {
+    if (reasons.has('not_in_scope')) return noneInScope()
     if (reasons.has('not_selected')) {
       const message = 'The account that alone is to serve is not there any more; choose another one in the settings.'
       return new AppError('no_accounts', { message })

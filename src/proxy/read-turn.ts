@@ -5,6 +5,8 @@ import { AppError } from '../errors.ts'
 import { type Asked, readAsk } from './ask.ts'
 import { derivedKey } from './derived-key.ts'
 import type { Exchange } from './exchange.ts'
+import { accountsFor } from './guest.ts'
+import { ruledByKey } from './key-rules.ts'
 import { compactionRequest, normalizeRequest, parseBody } from './normalize.ts'
 import type { ServeDeps } from './serve.ts'
 import { settleRejected } from './settle.ts'
@@ -44,8 +46,9 @@ export async function readTurn(
   try {
     const read = await readBody()
     held.push(read.done)
-    const { spoken, asked } = await listen(read.bytes, surface, arrival, held, deps)
-    return await understand(spoken, asked, surface, arrival, held, deps)
+    const heard = await listen(read.bytes, surface, arrival, held, deps)
+    const { request, asked } = ruledByKey(heard.spoken.request, heard.asked, guest.key)
+    return await understand({ ...heard.spoken, request }, asked, surface, arrival, held, deps)
   } catch (error) {
     letGo(held)
     if (error instanceof AppError) {
@@ -63,7 +66,8 @@ async function listen(
   held: (() => void)[],
   { clock, pool, settings, stored, bodies }: ServeDeps,
 ): Promise<{ spoken: Spoken; asked: Asked }> {
-  const context = { requestId, nowMs: clock.now(), settings: settings(), accounts: pool.accounts() }
+  const accounts = accountsFor(pool, guest)
+  const context = { requestId, nowMs: clock.now(), settings: settings(), accounts, key: guest.key }
   const bytes = surface.prepare ? await surface.prepare(body, headers['content-type']) : body
   const spoken = surface.speak(bytes, context)
   const keyId = guest.key?.id ?? null
@@ -119,5 +123,7 @@ function rewritten({ request, form }: Spoken, ask: Ask): { ask: Ask; body: Buffe
 
 /** The same ask with a soft key, where the client gave none. */
 function named(ask: Ask, id: string): Ask {
-  return ask.affinityKeys.length > 0 ? ask : { ...ask, affinityKeys: [{ kind: 'cache', id }] }
+  return ask.affinityKeys.length > 0
+    ? ask
+    : { ...ask, affinityKeys: [{ kind: 'cache', id, ...(ask.keyId === null ? {} : { keyId: ask.keyId }) }] }
 }

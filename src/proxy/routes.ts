@@ -58,6 +58,6 @@ export function addProxyRoutes(app: FastifyInstance, deps: ProxyDeps): void {
   addControlRoutes(app, deps)
   addImageRefusals(app)
   addEmbeddingRoute(app, deps)
-  addModelRoutes(app, deps.catalogue, deps.sources)
+  addModelRoutes(app, deps)
   addSideCalls(app, deps)
 }

@@ -26,9 +26,10 @@ const maxLiteral = 1_024
 /**
  * Find the wanted keys of a JSON object without building it: long texts are skipped by native search, nested values by
  * counting brackets. Checks the outer structure; what is inside a skipped value is checked by whoever reads it. As in
- * `JSON.parse` the last of several equal keys counts. @throws ScanError
+ * `JSON.parse` the last of several equal keys counts; `repeated` gets the wanted ones that are there more than once.
+ * @throws ScanError
  */
-export function scanObject(bytes: Buffer, wanted: ReadonlySet<string>): Map<string, Span> {
+export function scanObject(bytes: Buffer, wanted: ReadonlySet<string>, repeated?: Set<string>): Map<string, Span> {
   const found = new Map<string, Span>()
   let at = skipSpace(bytes, hasByteOrderMark(bytes) ? 3 : 0)
   if (bytes[at] !== openBrace) throw new ScanError('Expected an object', at)
@@ -42,7 +43,10 @@ export function scanObject(bytes: Buffer, wanted: ReadonlySet<string>): Map<stri
     if (bytes[at] !== colon) throw new ScanError('Expected a colon', at)
     const from = skipSpace(bytes, at + 1)
     const to = skipValue(bytes, from)
-    if (wanted.has(key)) found.set(key, { from, to })
+    if (wanted.has(key)) {
+      if (found.has(key)) repeated?.add(key)
+      found.set(key, { from, to })
+    }
     at = skipSpace(bytes, to)
     if (bytes[at] === closeBrace) return finish(bytes, at, found)
     if (bytes[at] !== comma) throw new ScanError('Expected a comma or the end of the object', at)

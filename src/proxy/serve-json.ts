@@ -6,6 +6,7 @@ import { collectResponse } from './events.ts'
 import type { Connect, Exchange } from './exchange.ts'
 import { failureOf, refusal, unexplained } from './failure.ts'
 import { type Found, findAnswer } from './find-answer.ts'
+import { accountsFor } from './guest.ts'
 import { type Ending, relay, type Shape } from './relay.ts'
 import { learn } from './send.ts'
 import type { ServeDeps } from './serve.ts'
@@ -54,7 +55,7 @@ export async function serveJson(
       const said = errorOfEvent(end.terminal.data, clock.now())
       return client.refuse(exchange.failure(refusal(said, null, clock.now())))
     }
-    const headers = answerHeaders(turn, found, pool.accounts(), clock.now())
+    const headers = answerHeaders(turn, found, accountsFor(pool, turn.guest), clock.now())
     return client.answer(headers, exchange.objectOf(response))
   } finally {
     found.lease.release()

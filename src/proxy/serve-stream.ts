@@ -2,6 +2,7 @@ import { answerHeaders } from './answer-headers.ts'
 import type { Client, Connect, Exchange } from './exchange.ts'
 import { failureOf, unexplained } from './failure.ts'
 import { type Found, findAnswer } from './find-answer.ts'
+import { accountsFor } from './guest.ts'
 import { relay, type Shape } from './relay.ts'
 import { learn } from './send.ts'
 import type { ServeDeps } from './serve.ts'
@@ -48,7 +49,7 @@ export async function serveStream(
     found = await findAnswer(turn, deps)
     bind(turn, found, deps)
     turn.dropBody()
-    const headers = answerHeaders(turn, found, pool.accounts(), clock.now())
+    const headers = answerHeaders(turn, found, accountsFor(pool, turn.guest), clock.now())
     client.out.begin({ 'x-request-id': turn.ask.requestId, ...headers })
     const end = await relay(found.head, watch, shape, client.out)
     settle(turn, found, end, { firstTokenMs, transport: turn.transport ?? 'sse' }, deps)

@@ -39,7 +39,7 @@ export function bind(turn: Turn, { head, accountId, lease }: Found, deps: Settle
   // A prewarm says nothing of the conversation: where that one is at home stays as it is.
   if (!turn.isPrewarm) affinity.bind(turn.ask.affinityKeys, accountId)
   const turnState = head.headers['x-codex-turn-state']
-  if (typeof turnState === 'string') affinity.own({ kind: 'turn_state', id: turnState }, accountId)
+  if (typeof turnState === 'string') affinity.own({ kind: 'turn_state', id: turnState }, accountId, turn.ask.keyId)
 }
 
 /** A relayed answer is over: what it taught about the account and its objects is kept, and the request recorded. */
@@ -61,8 +61,10 @@ export function settle(
   if (terminal !== null && !failed && accountId !== null) {
     pool.report(accountId, { kind: 'served' })
     const { id } = fieldsOf(response)
-    if (typeof id === 'string' && id !== '') affinity.own({ kind: 'response', id }, accountId)
-    for (const object of turn.ask.owned) if (object.kind === 'conversation') affinity.own(object, accountId)
+    if (typeof id === 'string' && id !== '') affinity.own({ kind: 'response', id }, accountId, turn.ask.keyId)
+    for (const object of turn.ask.owned) {
+      if (object.kind === 'conversation' || object.kind === 'file') affinity.own(object, accountId, turn.ask.keyId)
+    }
   }
   const usage = usageOf(fieldsOf(response).usage)
   if (usage !== null && !turn.isPrewarm && accountId !== null)

@@ -5,10 +5,12 @@ import type { CreditLists } from '../accounts/credit-lists.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { PoolRedeemer, PoolRedemption } from '../accounts/pool-redemption.ts'
 import type { Statistics } from '../accounts/statistics.ts'
+import { type Guest, isInScope, scopeOf } from '../domain/api-key.ts'
 import type { ResetCredit } from '../domain/reset-credit.ts'
 import { type PoolStatistics, poolStatistics } from '../domain/statistics.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { accountsFor, guestOf } from './guest.ts'
 import { highestPlan, poolUsage } from './pool-usage.ts'
 
 export type SideCallDeps = {
@@ -33,16 +35,21 @@ const ConsumeRequest = z.object({
 export function addSideCalls(app: FastifyInstance, deps: SideCallDeps): void {
   const { pool, clock, creditLists, poolRedeemer, statistics } = deps
   const local = { config: { access: 'client' } } as const
+  const creditsFor = async (guest: Guest) => {
+    const held = await creditLists.ofPool({ patienceMs })
+    return accountsFor(pool, guest).flatMap(({ id }) => held.get(id) ?? [])
+  }
   for (const base of bases) {
     app.get(`${base}/usage`, local, async (request) => {
-      const held = await creditLists.ofPool({ patienceMs })
-      const count = [...held.values()].reduce((sum, { availableCount }) => sum + availableCount, 0)
-      const usage = poolUsage(pool.accounts(), clock.now(), held.size === 0 ? null : count)
+      const guest = guestOf(request)
+      const held = await creditsFor(guest)
+      const count = held.reduce((sum, { availableCount }) => sum + availableCount, 0)
+      const usage = poolUsage(accountsFor(pool, guest), clock.now(), held.length === 0 ? null : count)
       const { accountId, userId } = callerOf(request)
       return { user_id: userId, account_id: accountId, ...usage }
     })
-    app.get(`${base}/rate-limit-reset-credits`, local, async () => {
-      const held = [...(await creditLists.ofPool({ patienceMs })).values()]
+    app.get(`${base}/rate-limit-reset-credits`, local, async (request) => {
+      const held = await creditsFor(guestOf(request))
       return {
         credits: held.flatMap(({ credits }) => credits.map(creditAnswer)),
         available_count: held.reduce((sum, { availableCount }) => sum + availableCount, 0),
@@ -50,14 +57,19 @@ export function addSideCalls(app: FastifyInstance, deps: SideCallDeps): void {
     })
     app.post(`${base}/rate-limit-reset-credits/consume`, local, async (request) => {
       const { redeem_request_id: id, credit_id: creditId } = ConsumeRequest.parse(request.body)
-      return redeemedAnswer(await poolRedeemer.redeem({ id, creditId: creditId ?? null }))
+      return redeemedAnswer(
+        await poolRedeemer.redeem({ id, creditId: creditId ?? null, scope: scopeOf(guestOf(request).key) }),
+      )
     })
-    app.get(`${base}/profiles/me`, local, async () => {
-      const told = (await statistics.all()).flatMap((one) => one.statistics ?? [])
+    app.get(`${base}/profiles/me`, local, async (request) => {
+      const scope = scopeOf(guestOf(request).key)
+      const told = (await statistics.all()).flatMap((one) =>
+        isInScope(one.account, scope) ? (one.statistics ?? []) : [],
+      )
       return profileAnswer(poolStatistics(told, clock.now()))
     })
     app.get(`${base}/accounts/check`, local, async (request) =>
-      checkAnswer(callerOf(request), highestPlan(pool.accounts()), ownOrigin(request)),
+      checkAnswer(callerOf(request), highestPlan(accountsFor(pool, guestOf(request))), ownOrigin(request)),
     )
   }
 }

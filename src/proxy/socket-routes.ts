@@ -1,7 +1,9 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ApiKey } from '../domain/api-key.ts'
 import { AppError } from '../errors.ts'
 import { isNativeCodex } from '../upstream/headers.ts'
+import { accountsFor } from './guest.ts'
 import { addRealtimeRoutes, isCallPath, type RealtimeDeps } from './pass/realtime.ts'
 import { poolLimitsEvent } from './pool-usage.ts'
 import { type SocketDeps, serveSocket } from './socket-session.ts'
@@ -16,10 +18,11 @@ const turnPaths = new Set(socketSurfaces(() => '').map(({ path }) => path))
 
 /** Puts the WebSocket routes on the server. */
 export function addSocketRoutes(app: FastifyInstance, deps: Omit<SocketDeps, 'greeting'> & RealtimeDeps): void {
-  const limits = () => poolLimitsEvent(deps.pool.accounts(), deps.clock.now())
+  const limits = (key: ApiKey | null) =>
+    poolLimitsEvent(accountsFor(deps.pool, { key, address: null }), deps.clock.now())
   const surfaces = socketSurfaces(limits)
-  const greeting: SocketDeps['greeting'] = ({ path }, headers) =>
-    path.startsWith('/v1/') && !isNativeCodex(headers) ? null : limits()
+  const greeting: SocketDeps['greeting'] = ({ path }, headers, { key }) =>
+    path.startsWith('/v1/') && !isNativeCodex(headers) ? null : limits(key)
   void app.register(async (scope) => {
     const options = { maxPayload: maxFrameBytes, perMessageDeflate: false, handleProtocols: chosenProtocol }
     await scope.register(websocket, { options })

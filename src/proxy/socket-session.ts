@@ -30,7 +30,7 @@ export type SocketDeps = ServeDeps & {
   clientGate: { stays(guest: Guest): Guest }
   sockets: { add(session: SocketSession): () => void }
   /** What goes before the first event of a turn, or null. */
-  greeting: (surface: Surface, headers: IncomingHttpHeaders) => string | null
+  greeting: (surface: Surface, headers: IncomingHttpHeaders, guest: Guest) => string | null
 }
 
 /** So many requests may wait for the one that runs; clients send one at a time. */
@@ -70,7 +70,7 @@ export function serveSocket(
     },
   }
   const turnDeps: ServeDeps = { ...deps, send: sendBySocket(links, deps.socketGate) }
-  const owner = { isCodex: isNativeCodex(headers), greeting: () => deps.greeting(surface, headers) }
+  const owner = { isCodex: isNativeCodex(headers), greeting: () => deps.greeting(surface, headers, guest) }
   const connect = socketClient(socket, closeWith, owner, clock)
 
   const rest = () => {

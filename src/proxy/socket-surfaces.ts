@@ -1,18 +1,22 @@
+import type { ApiKey } from '../domain/api-key.ts'
 import { nativeExchange, publicExchange } from './dialects.ts'
 import type { Exchange } from './exchange.ts'
 import { normalizeRequest, parseBody } from './normalize.ts'
 import { codexShape, publicShape } from './shapes.ts'
 import type { Surface } from './surfaces.ts'
 
-/** The pool's windows as the event that Codex's status line reads. */
-export type PoolLimits = () => string
+/** The pool's windows, as a client has them, as the event that Codex's status line reads. */
+export type PoolLimits = (key: ApiKey | null) => string
 
 /** Routes on which clients may open a WebSocket. A frame is a request; its answer always is a stream. */
 export function socketSurfaces(limits: PoolLimits): readonly Surface[] {
   return [
     {
       path: '/backend-api/codex/responses',
-      speak: (request) => ({ request, form: 'native', exchange: () => nativeSocketExchange(limits) }),
+      speak: (request, { key }) => ({
+        ...{ request, form: 'native' },
+        exchange: () => nativeSocketExchange(() => limits(key)),
+      }),
     },
     {
       path: '/v1/responses',
@@ -36,7 +40,7 @@ const accountLimits = /^data: \s*\{\s*"type"\s*:\s*"codex\.rate_limits"/
 const startBytes = 60
 
 /** Frames pass as they came, but for those that tell of one account's windows: the client is to see the pool's. */
-function nativeSocketExchange(limits: PoolLimits): Exchange {
+function nativeSocketExchange(limits: () => string): Exchange {
   return {
     ...nativeExchange(),
     // Each chunk is a whole event.

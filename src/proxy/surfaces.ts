@@ -1,4 +1,5 @@
 import type { Account } from '../domain/account.ts'
+import type { ApiKey } from '../domain/api-key.ts'
 import type { Ask } from '../domain/request.ts'
 import type { Settings } from '../domain/settings.ts'
 import { completionSurfaces } from './completions.ts'
@@ -21,7 +22,9 @@ type SpeakContext = {
   requestId: string
   nowMs: number
   settings: Settings
+  /** Those that may serve the client. */
   accounts: readonly Account[]
+  key: ApiKey | null
 }
 
 /** What was said, in the terms of the Responses API. */

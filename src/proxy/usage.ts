@@ -6,6 +6,7 @@ import { dayMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { RequestSums } from '../store/request-store.ts'
 import type { Store } from '../store/store.ts'
+import { accountsFor, guestOf } from './guest.ts'
 import type { LimitDeps } from './key-limits.ts'
 import { poolWindowsShown } from './pool-usage.ts'
 import type { Recorder } from './recorder.ts'
@@ -46,7 +47,7 @@ export function addUsageRoute(app: FastifyInstance, deps: UsageDeps): void {
       output_tokens: output,
       total_cost_usd: total('costMicroUsd') / 1_000_000,
       limits: keyId === null ? [] : (await deps.ledger.standing(keyId, deps.limitsOf(keyId))).map(limitShown),
-      account_pool_usage: poolWindowsShown(pool.accounts(), nowMs),
+      account_pool_usage: poolWindowsShown(accountsFor(pool, guestOf(request)), nowMs),
     }
   })
 }

@@ -29,7 +29,7 @@ export function createAffinity({ affinities: a, owners: o }: Tables, unit: Unit)
     tx
       .insert(o)
       .values(row)
-      .onConflictDoUpdate({ target: [o.kind, o.id], set: newest })
+      .onConflictDoUpdate({ target: [o.kind, o.id], set: { ...newest, keyId: sql`excluded.key_id` } })
       .prepare(),
   )
 
@@ -92,11 +92,11 @@ export function createAffinity({ affinities: a, owners: o }: Tables, unit: Unit)
     async owner({ kind, id }, nowMs) {
       const [row] = await unit('affinity.owner', async (tx) =>
         tx
-          .select({ accountId: o.accountId })
+          .select({ accountId: o.accountId, keyId: o.keyId })
           .from(o)
           .where(and(eq(o.kind, kind), eq(o.id, id), gt(o.expiresAtMs, nowMs))),
       )
-      return row?.accountId ?? null
+      return row ?? null
     },
     /** Throws AppError invalid_request for a cursor that is not ours. */
     async page({ limit, cursor, filter, nowMs }) {

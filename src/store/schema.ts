@@ -271,6 +271,8 @@ function define(c: Dialect) {
       kind: c.text<OwnedKind>().notNull(),
       id: c.text().notNull(),
       accountId: c.text().notNull(),
+      /** The client key that made the object. */
+      keyId: c.text(),
       expiresAtMs: c.int().notNull(),
     },
     (t) => [c.primaryKey({ columns: [t.kind, t.id] }), c.index('owners_expires').on(t.expiresAtMs)],

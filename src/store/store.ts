@@ -103,7 +103,8 @@ export type CatalogueRow = {
   fetchedAtMs: number
   models: ({ slug: string } & Record<string, unknown>)[]
 }
-export type OwnerRow = OwnedObject & { accountId: string; expiresAtMs: number }
+/** `keyId`: the client key that made the object; null: it was made on this machine without one. */
+export type OwnerRow = OwnedObject & { accountId: string; keyId: string | null; expiresAtMs: number }
 
 /** A response with those that it continues, newest first; not whole when one of them is not kept. */
 export type StoredChain =
@@ -222,7 +223,7 @@ export type Store = {
     load(nowMs: number): Promise<{ affinities: AffinityRow[]; owners: OwnerRow[] }>
     save(rows: { affinities: readonly AffinityRow[]; owners: readonly OwnerRow[] }): Promise<void>
     /** The owner of one object, for what memory no longer knows. */
-    owner(object: OwnedObject, nowMs: number): Promise<string | null>
+    owner(object: OwnedObject, nowMs: number): Promise<Pick<OwnerRow, 'accountId' | 'keyId'> | null>
     /** Rows that have not expired, the latest used first. */
     page(query: {
       limit: number

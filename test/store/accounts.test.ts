@@ -80,7 +80,7 @@ onEveryEngine((context) => {
       for (const { id } of [gone, stays]) {
         await store.affinity.save({
           affinities: [affinityRow(`thread-${id}`, { accountId: id })],
-          owners: [{ kind: 'response', id: `resp-${id}`, accountId: id, expiresAtMs: 100 }],
+          owners: [{ kind: 'response', id: `resp-${id}`, accountId: id, keyId: null, expiresAtMs: 100 }],
         })
         await store.usage.add([
           { accountId: id, kind: 'short', atMs: 1, usedPercent: 1, resetAtMs: null, source: 'poll' },

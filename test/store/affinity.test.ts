@@ -24,16 +24,19 @@ onEveryEngine((context) => {
       await affinity.save({
         affinities: [affinityRow('old', { expiresAtMs: 50 }), affinityRow('thread'), newest],
         owners: [
-          { ...owner, accountId: 'acc_1', expiresAtMs: 100 },
-          { ...owner, kind: 'file', accountId: 'acc_2', expiresAtMs: 50 },
+          { ...owner, accountId: 'acc_1', keyId: null, expiresAtMs: 100 },
+          { ...owner, kind: 'file', accountId: 'acc_2', keyId: null, expiresAtMs: 50 },
         ],
       })
-      await affinity.save({ affinities: [], owners: [{ ...owner, accountId: 'acc_3', expiresAtMs: 200 }] })
+      await affinity.save({
+        affinities: [],
+        owners: [{ ...owner, accountId: 'acc_3', keyId: 'key_1', expiresAtMs: 200 }],
+      })
       expect(await affinity.load(50)).toEqual({
         affinities: [newest],
-        owners: [{ ...owner, accountId: 'acc_3', expiresAtMs: 200 }],
+        owners: [{ ...owner, accountId: 'acc_3', keyId: 'key_1', expiresAtMs: 200 }],
       })
-      expect(await affinity.owner(owner, 199)).toBe('acc_3')
+      expect(await affinity.owner(owner, 199)).toEqual({ accountId: 'acc_3', keyId: 'key_1' })
       expect(await affinity.owner(owner, 200)).toBeNull()
       expect(await affinity.owner({ ...owner, kind: 'turn_state' }, 0)).toBeNull()
     })
@@ -43,7 +46,13 @@ onEveryEngine((context) => {
       const ends = [30, 10, 50, 20, 40]
       await affinity.save({
         affinities: ends.map((expiresAtMs) => affinityRow(`k${expiresAtMs}`, { expiresAtMs })),
-        owners: ends.map((expiresAtMs) => ({ kind: 'file', id: `f${expiresAtMs}`, accountId: 'acc_1', expiresAtMs })),
+        owners: ends.map((expiresAtMs) => ({
+          kind: 'file',
+          id: `f${expiresAtMs}`,
+          accountId: 'acc_1',
+          keyId: null,
+          expiresAtMs,
+        })),
       })
       const { affinities, owners } = await affinity.load(0)
       expect(affinities.map(({ key }) => key)).toEqual(['k10', 'k20', 'k30', 'k40', 'k50'])
@@ -56,7 +65,7 @@ onEveryEngine((context) => {
       await affinity.save({
         affinities: Array.from({ length: 2_300 }, (_, i) => affinityRow(`k${i}`, { expiresAtMs: end(i) })),
         owners: Array.from({ length: 10 }, (_, i) => ({
-          ...{ kind: 'file', id: `f${i}`, accountId: 'acc_1', expiresAtMs: end(i) },
+          ...{ kind: 'file', id: `f${i}`, accountId: 'acc_1', keyId: null, expiresAtMs: end(i) },
         })),
       })
       expect(await affinity.prune(50)).toBe(2_210)
@@ -145,7 +154,7 @@ onEveryEngine((context) => {
           affinityRow('s2', { kind: 'session', accountId: 'acc_2' }),
           affinityRow('t2', { accountId: 'acc_2' }),
         ],
-        owners: [{ kind: 'file', id: 'f', accountId: 'acc_1', expiresAtMs: 100 }],
+        owners: [{ kind: 'file', id: 'f', accountId: 'acc_1', keyId: null, expiresAtMs: 100 }],
       })
       expect(await store.affinity.purge({ filter: { accountId: 'acc_2', kind: 'session' } })).toEqual(['s2'])
       expect(await store.affinity.purge({ filter: { kind: 'session' } })).toEqual(['s1'])

@@ -18,7 +18,7 @@ onEveryEngine((context) => {
       const lost = { signIn: 'reauth_required', signInReason: 'refresh_token_reused' } as const
       await store.accounts.saveHealth(id, { ...healthy, paused: true, ...lost })
       const row = affinityRow('thread', { accountId: id, expiresAtMs: 100_000 })
-      const owner = { kind: 'response', id: 'resp_1', accountId: id, expiresAtMs: 100_000 } as const
+      const owner = { kind: 'response', id: 'resp_1', accountId: id, keyId: null, expiresAtMs: 100_000 } as const
       await store.affinity.save({ affinities: [row], owners: [owner] })
       await store.requests.add([requestRecord('r1', { accountId: id })])
       const sample = { accountId: id, kind: 'weekly', atMs: 1, usedPercent: 40, resetAtMs: 2, source: 'poll' } as const

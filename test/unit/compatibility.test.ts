@@ -79,7 +79,7 @@ function refusalOf(work: () => unknown): string | null {
   }
 }
 
-const context = { requestId: 'req_1', nowMs: 0, settings: defaultSettings, accounts: [] }
+const context = { requestId: 'req_1', nowMs: 0, settings: defaultSettings, accounts: [], key: null }
 
 let rig: Rig
 const routes: { method: string; url: string }[] = []

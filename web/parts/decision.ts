@@ -105,6 +105,7 @@ const moveKeys: Record<string, Key> = {
   not_owner: 'moved.not_owner',
   not_selected: 'moved.not_selected',
   not_tagged: 'moved.not_tagged',
+  not_in_scope: 'moved.not_in_scope',
   already_tried: 'moved.already_tried',
   busy: 'moved.busy',
   probing: 'moved.probing',
@@ -145,6 +146,7 @@ const plainKeys: Record<string, Key> = {
   paused: 'excluded.paused',
   not_selected: 'excluded.not_selected',
   not_tagged: 'excluded.not_tagged',
+  not_in_scope: 'excluded.not_in_scope',
   already_tried: 'excluded.already_tried',
   probing: 'excluded.probing',
 }
@@ -158,6 +160,7 @@ const busyKeys: Record<string, Key> = {
   streams: 'excluded.busy.streams',
   turn_starts: 'excluded.busy.turn_starts',
   upstream: 'excluded.busy.upstream',
+  share: 'excluded.busy.share',
 }
 
 /** Why an account could not serve. */

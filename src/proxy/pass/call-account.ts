@@ -2,6 +2,7 @@ import type { Decision } from '../../balancer/choose.ts'
 import { AppError } from '../../errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Head } from '../../upstream/opening.ts'
+import { admissionOf } from '../guest.ts'
 import { type Fault, UpstreamRefusal } from '../refusal.ts'
 import type { Answered, Call, Pass, PassDeps } from './call.ts'
 import { nobodyLeft } from './nobody-left.ts'
@@ -57,7 +58,8 @@ async function takePlace(
 ) {
   const home = affinity.home(pass.affinityKeys)
   const ask = {
-    ...{ model: pass.model ?? '', keyId: pass.guest.key?.id ?? null, inputTokens: 0, tokens: 0, home, tried },
+    ...{ model: pass.model ?? '', inputTokens: 0, tokens: 0, home, tried },
+    ...admissionOf(pass.guest),
     seed: `${pass.requestId}:${tried.size}`,
   }
   const askedAtMs = clock.now()

@@ -51,7 +51,10 @@ type Asked = { method: Call['method']; request: Pick<FastifyRequest, 'url'>; bod
 export function sameCall(pass: Pass, { method, request, body }: Asked, { version, affinity }: PassDeps): Call {
   const query = /\?.*/.exec(request.url)?.[0] ?? ''
   const turnState = pass.headers['x-codex-turn-state']
-  const issuer = typeof turnState === 'string' ? affinity.ownerInMemory({ kind: 'turn_state', id: turnState }) : null
+  const issuer =
+    typeof turnState === 'string'
+      ? affinity.ownerInMemory({ kind: 'turn_state', id: turnState }, pass.guest.key?.id)
+      : null
   return {
     ...{ method, path: pass.route.replace(/^\/backend-api/, '') + query, body, ownerId: null, deadlineMs },
     headersFor: (identity, accountId) =>

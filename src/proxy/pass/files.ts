@@ -58,19 +58,22 @@ function registrationOf(bytes: Buffer): object {
 async function register(pass: Pass, registration: object, deps: PassDeps): Promise<Told> {
   const body = Buffer.from(JSON.stringify(registration))
   const answered = await callAccount(pass, { ...call(pass, body, deps), path: '/files', ownerId: null }, deps)
+  const own = (id: string, accountId: string) => deps.affinity.own({ kind: 'file', id }, accountId, pass.guest.key?.id)
   const registered = Registered.safeParse(jsonOf(answered))
-  if (registered.success) deps.affinity.own({ kind: 'file', id: registered.data.file_id }, answered.accountId)
+  if (registered.success) own(registered.data.file_id, answered.accountId)
   return told(answered)
 }
 
 /** The client asks again while the answer is to be asked again. */
 async function finish(pass: Pass, id: string, bytes: Buffer, deps: PassDeps): Promise<Told> {
-  const ownerId = /^[\w.:-]{1,256}$/.test(id) ? await deps.affinity.owner({ kind: 'file', id }) : null
+  const ownerId = /^[\w.:-]{1,256}$/.test(id)
+    ? await deps.affinity.owner({ kind: 'file', id }, pass.guest.key?.id)
+    : null
   if (ownerId === null) throw new AppError('file_not_found')
   const body = bytes.length === 0 ? Buffer.from('{}') : bytes
   const path = `/files/${encodeURIComponent(id)}/uploaded`
   const answered = await callAccount(pass, { ...call(pass, body, deps), path, ownerId }, deps)
-  deps.affinity.own({ kind: 'file', id }, ownerId)
+  deps.affinity.own({ kind: 'file', id }, ownerId, pass.guest.key?.id)
   return told(answered)
 }
 

@@ -1,5 +1,6 @@
 import WebSocket from 'ws'
 import { type AccessToken, TokenError } from '../../accounts/tokens.ts'
+import { isInScope, scopeOf } from '../../domain/api-key.ts'
 import { AppError } from '../../errors.ts'
 import type { Pass } from './call.ts'
 import { passedHeaders } from './call-headers.ts'
@@ -18,9 +19,10 @@ type Place = { id: string; live: boolean; query: string }
 export async function joinUpstream(pass: Pass, place: Place, deps: RealtimeDeps): Promise<WebSocket> {
   const { affinity, pool } = deps
   const object = { kind: 'call', id: place.id } as const
-  const accountId = await affinity.owner(object)
+  const accountId = await affinity.owner(object, pass.guest.key?.id)
   if (accountId === null) throw new AppError('call_not_found')
   const account = pool.get(accountId)
+  if (account !== null && !isInScope(account, scopeOf(pass.guest.key))) throw ownerOutside()
   if (account === null || account.health.signIn !== 'ok' || account.health.paused) throw ownerGone()
   const startedAtMs = deps.clock.now()
   const token = await tokenOf(accountId, deps)
@@ -31,7 +33,7 @@ export async function joinUpstream(pass: Pass, place: Place, deps: RealtimeDeps)
   }
   try {
     const socket = await open(addressOf(place, deps.realtimeBaseUrl), headersOf(pass, identity, deps), pass)
-    affinity.own(object, accountId)
+    affinity.own(object, accountId, pass.guest.key?.id)
     note('relay', null, 101)
     return socket
   } catch (error) {
@@ -42,6 +44,11 @@ export async function joinUpstream(pass: Pass, place: Place, deps: RealtimeDeps)
 
 function ownerGone(): AppError {
   return new AppError('owner_unavailable', { message: 'The account that began this call is not available.' })
+}
+
+function ownerOutside(): AppError {
+  const message = 'The account that began this call is not among those that the API key may use.'
+  return new AppError('owner_unavailable', { message })
 }
 
 async function tokenOf(accountId: string, { tokens }: RealtimeDeps): Promise<AccessToken> {

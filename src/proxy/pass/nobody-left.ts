@@ -1,5 +1,7 @@
 import type { Decision } from '../../balancer/choose.ts'
 import { AppError } from '../../errors.ts'
+import { accountsFor } from '../guest.ts'
+import { noneInScope } from '../nothing-left.ts'
 import type { UpstreamRefusal } from '../refusal.ts'
 import { spentPoolError } from '../spent.ts'
 import type { Call, Pass, PassDeps } from './call.ts'
@@ -25,5 +27,7 @@ export function nobodyLeft(pass: Pass, { ownerId }: Call, search: Search, { pool
   if (pool.accounts().length === 0) {
     return new AppError('no_accounts', { message: 'No account has been imported yet. Import an auth.json first.' })
   }
-  return spentPoolError(pool.accounts(), pass.model ?? '', clock.now()) ?? last ?? new AppError('no_accounts')
+  const mine = accountsFor(pool, pass.guest)
+  if (mine.length === 0) return noneInScope()
+  return spentPoolError(mine, pass.model ?? '', clock.now()) ?? last ?? new AppError('no_accounts')
 }

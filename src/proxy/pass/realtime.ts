@@ -57,7 +57,7 @@ async function beginCall(pass: Pass, request: FastifyRequest, body: Buffer, deps
   const answered = await callAccount(pass, call, deps)
   const id = callIdIn(answered.headers.location)
   if (id === null) throw new AppError('realtime_call_binding_failed')
-  deps.affinity.own({ kind: 'call', id }, answered.accountId)
+  deps.affinity.own({ kind: 'call', id }, answered.accountId, pass.guest.key?.id)
   return { status: answered.status, headers: toldHeaders(answered.headers), body: answered.body }
 }
 

@@ -63,7 +63,7 @@ export function passOf(
       guest: guestOf({ guest }),
       signal,
       startedAtMs: clock.now(),
-      affinityKeys: affinityKeysOf(headers),
+      affinityKeys: affinityKeysOf(headers, guest?.key?.id),
     },
     ...{ model: null, attempts: [], waitedMs: 0, decision: null, held: null },
   }

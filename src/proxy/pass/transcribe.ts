@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../../errors.ts'
+import { checkModel } from '../key-rules.ts'
 import type { Answered, Pass, PassDeps, Told } from './call.ts'
 import { callAccount } from './call-account.ts'
 import { minimalHeaders, toldHeaders } from './call-headers.ts'
@@ -49,6 +50,7 @@ export function addTranscriptionRoutes(app: FastifyInstance, deps: PassDeps): vo
 type Bodies = Parameters<typeof withBody>[0]
 
 async function transcribe(pass: Pass, rules: PassRules, bytes: Buffer, deps: PassDeps): Promise<Told> {
+  checkModel(pass.guest.key, transcriptionModel)
   const form = await readForm(bytes, pass.headers['content-type'])
   const file = fileOf(form, 'file')
   if (file.size > maxFileBytes) throw new AppError('payload_too_large', { message: 'The file is larger than 25 MiB.' })

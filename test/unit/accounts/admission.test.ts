@@ -239,3 +239,84 @@ describe('a full queue', () => {
     expect(states(...all)).toBe('admitted refused')
   })
 })
+
+describe('a key with a share of the pool', () => {
+  /** Ten places on each of two accounts. */
+  const ten = places(10)
+  const ofKey = (keyId: string, sharePercent: number | null) => ({ keyId, sharePercent })
+
+  it('may have more as long as nobody else wants any', async () => {
+    const rig = await queueRig(two, ten)
+    expect(states(...(await visits(rig, 20, ofKey('k', 25))))).not.toContain('waiting')
+  })
+
+  it('gets no more than its share while others have some, and is told so', async () => {
+    const rig = await queueRig(two, ten)
+    const [other] = await visits(rig, 1, ofKey('other', null))
+    const all = await visits(rig, 7, ofKey('k', 25))
+    expect(all.filter(({ state }) => state === 'admitted')).toHaveLength(5)
+    const late = rig.visit(ofKey('k', 25), 0)
+    await rig.settle()
+    expect(late.admitted?.decision).toMatchObject({
+      accountId: null,
+      excluded: [
+        { exclusion: { reason: 'busy', cap: 'share', inFlight: 5, limit: 5 } },
+        { accountId: expect.any(String) },
+      ],
+    })
+    await released(rig, all[0])
+    expect(all.filter(({ state }) => state === 'admitted')).toHaveLength(6)
+    await released(rig, other)
+    expect(states(...all)).not.toContain('waiting')
+  })
+
+  it('lets others come first when places become free, until it is below its share', async () => {
+    const rig = await queueRig(two, ten)
+    const greedy = await visits(rig, 20, ofKey('k', 25))
+    const [more, others] = [await visits(rig, 3, ofKey('k', 25)), await visits(rig, 12, ofKey('other', null))]
+    for (const one of greedy.slice(0, 12)) await released(rig, one)
+    expect(states(...others)).not.toContain('waiting')
+    expect(states(...more)).toBe('waiting waiting waiting')
+    // Eight of its own are left, and five it may have.
+    for (const one of greedy.slice(12, 15)) await released(rig, one)
+    expect(states(...more)).toBe('waiting waiting waiting')
+    await released(rig, greedy[15])
+    expect(states(...more)).toBe('admitted waiting waiting')
+  })
+
+  it('counts the accounts that can serve, and always has one place', async () => {
+    const rig = await queueRig([anAccount('a'), anAilingAccount('b', { paused: true })], ten)
+    await visits(rig, 1, ofKey('other', null))
+    expect(states(...(await visits(rig, 3, ofKey('k', 20))))).toBe('admitted admitted waiting')
+    expect(states(...(await visits(rig, 2, ofKey('small', 1))))).toBe('admitted waiting')
+  })
+
+  it('does not keep those of its own sort waiting who have no share', async () => {
+    const rig = await queueRig(two, places(1))
+    await visits(rig, 1, ofKey('other', null))
+    const [mine, more] = await visits(rig, 2, ofKey('k', 1))
+    const [free] = await visits(rig, 1, ofKey('free', null))
+    expect([mine?.state, more?.state, free?.state]).toEqual(['admitted', 'waiting', 'waiting'])
+    await released(rig, mine)
+    expect([more?.state, free?.state].toSorted()).toEqual(['admitted', 'waiting'])
+  })
+})
+
+describe('a key that may use some accounts only', () => {
+  it('waits for one of them, and stands in nobody’s way', async () => {
+    const rig = await queueRig(two, places(1))
+    const scope = { accountIds: ['a'], tags: null }
+    const [mine, next] = await visits(rig, 2, { keyId: 'k', scope })
+    expect([mine?.state, next?.state]).toEqual(['admitted', 'waiting'])
+    const [other] = await visits(rig, 1)
+    expect(other?.state).toBe('admitted')
+    await released(rig, other)
+    expect(next?.state).toBe('waiting')
+    await released(rig, mine)
+    expect(next?.state).toBe('admitted')
+    expect(next?.admitted?.decision).toMatchObject({
+      accountId: 'a',
+      excluded: [{ accountId: 'b', exclusion: { reason: 'not_in_scope' } }],
+    })
+  })
+})

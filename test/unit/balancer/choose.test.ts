@@ -141,6 +141,23 @@ describe('tags', () => {
   })
 })
 
+describe('the accounts of a key', () => {
+  const pool = [anAccount('a', { tags: ['work'] }), anAccount('b', { tags: ['home', 'night'] }), anAccount('c')]
+  it.each<[string, { accountIds: string[] | null; tags: string[] | null } | null, string]>([
+    ['everybody where there is none', null, 'a b c'],
+    ['those that are named', { accountIds: ['a', 'c'], tags: null }, 'a c'],
+    ['those with a tag', { accountIds: null, tags: ['night', 'work'] }, 'a b'],
+    ['those that are named and those with a tag', { accountIds: ['c'], tags: ['work'] }, 'a c'],
+    ['nobody where those are gone', { accountIds: ['gone'], tags: null }, ''],
+    ['nobody where nobody has the tag any more', { accountIds: null, tags: ['other'] }, ''],
+  ])('let serve %s', (_who, scope, ids) => {
+    const { ranked, excluded } = choose(pool, anAsk({ scope }), withSettings(), nowMs)
+    const names = ranked.map(({ accountId }) => accountId).toSorted()
+    expect(names.join(' ')).toBe(ids)
+    for (const { exclusion } of excluded) expect(exclusion).toEqual({ reason: 'not_in_scope' })
+  })
+})
+
 describe('a move of a thread', () => {
   const home = { accountId: 'a', warmTokens: 100_000 }
   const reasonOf = (pool: Account[], given: Partial<RoutingAsk> = {}) =>
