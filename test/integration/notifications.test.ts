@@ -113,9 +113,10 @@ describe('a rule', { timeout: 30_000 }, () => {
     await rule({ kind: 'account_reauth', channelIds: [channelId, open.id] })
     await passUntil('the rule has run', () => true)
     rig.simulator.script(a, { kind: 'unauthorized' }, { kind: 'token_error', code: 'refresh_token_reused' })
-    rig.simulator.script(b, { kind: 'overloaded' })
+    // Nobody else can be asked.
+    await api('POST', `/api/accounts/${(await rig.account(b)).accountId}/pause`)
     await hurry(clock, ask(rig))
-    await hurry(clock, ask(rig))
+    await eventually('the account is out', async () => (await rig.account(a)).status === 'reauth_required')
     await passUntil('both are told', () => receiver.received.length >= 2)
     const byPath = Object.fromEntries(receiver.received.map(({ path, body }) => [path, body]))
     expect(byPath['/hook']).not.toContain(a)
