@@ -12,3 +12,4 @@ export const { requestKinds, requestSumsNew, requestHours, requestDays } = table
 export const { notificationChannels, notificationRules, notifications, leases } = tables.postgres
 export const { logins } = tables.postgres
 export const { modelSources, modelSourceSpending, modelSourceReservations } = tables.postgres
+export const { egressProxies, egressPools } = tables.postgres

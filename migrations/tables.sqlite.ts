@@ -12,3 +12,4 @@ export const { requestKinds, requestSumsNew, requestHours, requestDays } = table
 export const { notificationChannels, notificationRules, notifications, leases } = tables.sqlite
 export const { logins } = tables.sqlite
 export const { modelSources, modelSourceSpending, modelSourceReservations } = tables.sqlite
+export const { egressProxies, egressPools } = tables.sqlite

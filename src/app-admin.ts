@@ -7,6 +7,7 @@ import { apiKeyRoutes } from './admin/api-keys.ts'
 import { auditRoutes, entryOf, refusedOf } from './admin/audit.ts'
 import { callerOf, isSecure, siteOf, strangerOf } from './admin/caller.ts'
 import { doctorRoutes } from './admin/doctor.ts'
+import { egressRoutes } from './admin/egress.ts'
 import { eventRoutes } from './admin/events.ts'
 import { firewallRoutes } from './admin/firewall.ts'
 import { forecastRoutes } from './admin/forecast.ts'
@@ -82,7 +83,7 @@ export async function addAdmin(
     ...firewallRoutes({ keeper: parts.firewallKeeper, gate }),
     ...overviewRoutes(overview),
     ...accountRoutes({
-      ...{ store, pool, clock },
+      ...{ store, pool, clock, egress: parts.egress },
       onImported: parts.takeIn,
       onRemoved(id) {
         tokens.forget(id)
@@ -103,8 +104,9 @@ export async function addAdmin(
       ...{ store, sources: parts.sources, sourceClient: parts.sourceClient, clock },
       onChanged: () => bus.emit({ kind: 'settings' }),
     }),
-    ...settingsRoutes({ pool, settings: parts.settingsKeeper }),
+    ...settingsRoutes({ pool, egress: parts.egress, settings: parts.settingsKeeper }),
     ...apiKeyRoutes({ keys: parts.keys, ledger: parts.ledger, store, pool, clock, flush }),
+    ...egressRoutes({ ...{ egress: parts.egress, pool, settings: parts.settings, store, clock }, probe: parts.probe }),
     ...auditRoutes({ store }),
     ...doctorRoutes({ store, pool, clock, config }),
     ...whatIfRoutes({

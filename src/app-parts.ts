@@ -24,8 +24,11 @@ import { createFirewallKeeper } from './auth/firewall-keeper.ts'
 import { createSignIn } from './auth/sign-in.ts'
 import type { Config } from './config.ts'
 import { activeBlock, statusOf } from './domain/account.ts'
+import type { EgressProxy } from './domain/egress-proxy.ts'
 import type { LiveEvent } from './domain/live.ts'
 import { minuteMs } from './domain/quota.ts'
+import { createOutbound } from './egress/outbound.ts'
+import { createEgress } from './egress/registry.ts'
 import { createRequestFold } from './jobs/request-fold.ts'
 import { createRollup } from './jobs/rollup.ts'
 import { createBus } from './lib/bus.ts'
@@ -40,6 +43,7 @@ import { createSourceClient } from './sources/client.ts'
 import { createModelSources } from './sources/sources.ts'
 import { createStored } from './stored/stored.ts'
 import { createUpstreamClient, type Deadlines } from './upstream/client.ts'
+import { probeProxy } from './upstream/probe.ts'
 import { version } from './version.ts'
 
 /** Everything that lives as long as the program, apart from the server and its routes. */
@@ -66,7 +70,17 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   }
 
   const client = createUpstreamClient(deadlines)
+  const egress = createEgress({
+    ...{ store: store.egress, clock, defaultRoute: () => settings().defaultEgress },
+    onReplaced: (proxyId) => client.forget(proxyId),
+    onChange() {
+      bus.emit({ kind: 'egress' })
+      admission.offer()
+    },
+  })
+  const outbound = createOutbound({ ...{ client, egress, clock }, choiceOf: (id) => pool.get(id)?.egress ?? null })
   const pool = createPool({
+    ways: egress.ways,
     store,
     clock,
     settings,
@@ -84,11 +98,11 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const keys = createKeys({ store, clock })
   const retries = createRetryBudget(clock)
   const onRotated = (accountId: string) => log.info({ accountId }, 'token renewed')
-  const tokens = createTokens({ store, client, clock, authBaseUrl, onRotated })
+  const tokens = createTokens({ store, client: outbound, clock, authBaseUrl, onRotated })
   const guardian = createGuardian({ pool, tokens, clock, onError: onCallError })
   const ttlMs = () => settings().affinityMinutes * minuteMs
   const affinity = createAffinity({ store, clock, ttlMs, onError: onError('affinity') })
-  const calls = createAccountCalls({ pool, tokens, client, upstreamBaseUrl, version })
+  const calls = createAccountCalls({ pool, tokens, client: outbound, upstreamBaseUrl, version })
   const usagePoll = createUsagePoll({ pool, calls, clock, onError: onCallError })
   const catalogue = createCatalogue({
     ...{ store, pool, calls, clock },
@@ -124,7 +138,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   })
   const takeIn = createTakeIn({ pool, bus, usagePoll, catalogue })
   const logins = createLogins({
-    ...{ store, client, clock, authBaseUrl, callbackPort: config.oauthCallbackPort },
+    ...{ store, client: outbound, clock, authBaseUrl, callbackPort: config.oauthCallbackPort },
     onChange: ({ id, status }) => bus.emit({ kind: 'sign_in', id, status }),
     onAdded: (id) => takeIn([id]),
     onOver(flow) {
@@ -133,6 +147,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     },
     onError: onError('sign-in'),
   })
+  await egress.load()
   await pool.load()
   await affinity.load()
   await catalogue.load()
@@ -143,7 +158,10 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     ...{
       store,
       bus,
-      client,
+      // There is no other client for whatever builds on these parts: each call goes its account's way.
+      client: outbound,
+      egress,
+      probe: (proxy: EgressProxy) => probeProxy(proxy, new URL(upstreamBaseUrl), clock),
       pool,
       admission,
       keys,

@@ -107,6 +107,16 @@ const errors = {
     type: 'invalid_request_error',
     message: 'There is no model source with this id.',
   },
+  egress_proxy_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    message: 'There is no proxy with this id.',
+  },
+  egress_pool_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    message: 'There is no pool of proxies with this id.',
+  },
   affinity_not_found: { status: 404, type: 'invalid_request_error', message: 'There is no affinity with this key.' },
   notification_channel_not_found: {
     status: 404,
@@ -161,6 +171,8 @@ const errors = {
   },
   sign_in_over: { status: 409, type: 'invalid_request_error', message: 'This sign-in is over; start another one.' },
   account_cannot_serve: { status: 409, type: 'invalid_request_error', message: 'The account cannot serve.' },
+  egress_in_use: { status: 409, type: 'invalid_request_error', message: 'It is in use.' },
+  egress_name_taken: { status: 409, type: 'invalid_request_error', message: 'There is one of this name already.' },
   settings_conflict: {
     status: 409,
     type: 'invalid_request_error',
@@ -216,6 +228,11 @@ const errors = {
     status: 503,
     type: 'server_error',
     message: 'The only account that can serve this request is not available.',
+  },
+  egress_unavailable: {
+    status: 503,
+    type: 'server_error',
+    message: 'The way out of the account that should serve is closed.',
   },
   account_cap_reached: {
     status: 503,

@@ -55,6 +55,7 @@ export function startLive(client: QueryClient): () => void {
       client.setQueryData(queries.overview('1d').queryKey, (before) => before && { ...before, ...totals }),
     )
     on('settings', () => void client.invalidateQueries({ queryKey: ['settings'] }))
+    on('egress', () => void client.invalidateQueries({ queryKey: ['egress'] }))
     on('resync', () => readAgain(client))
     opened.addEventListener('error', () => {
       tell({ state: 'reconnecting' })

@@ -48,6 +48,7 @@ function accountOf(id: string, plan: string): Account {
       priority: 0,
       tags: [],
       alias: null,
+      egress: { kind: 'default' },
       health: healthy,
       windows: [],
       meters: [],

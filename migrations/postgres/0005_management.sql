@@ -47,6 +47,28 @@ CREATE TABLE "audit" (
 	"after" json
 );
 --> statement-breakpoint
+CREATE TABLE "egress_pools" (
+	"id" text PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"member_ids" json NOT NULL,
+	"created_at_ms" bigint NOT NULL,
+	"updated_at_ms" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "egress_proxies" (
+	"id" text PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"scheme" text NOT NULL,
+	"host" text NOT NULL,
+	"port" bigint NOT NULL,
+	"username" text,
+	"password" text,
+	"is_active" boolean NOT NULL,
+	"created_at_ms" bigint NOT NULL,
+	"updated_at_ms" bigint NOT NULL,
+	"version" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "firewall_areas" (
 	"area" text PRIMARY KEY NOT NULL,
 	"mode" text NOT NULL
@@ -230,6 +252,7 @@ CREATE TABLE "reservations" (
 );
 --> statement-breakpoint
 ALTER TABLE "accounts" ADD COLUMN "alias" text;--> statement-breakpoint
+ALTER TABLE "accounts" ADD COLUMN "egress" json;--> statement-breakpoint
 ALTER TABLE "owners" ADD COLUMN "key_id" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "client_address" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "source_id" text;--> statement-breakpoint

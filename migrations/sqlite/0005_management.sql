@@ -49,6 +49,28 @@ CREATE TABLE `audit` (
 );
 --> statement-breakpoint
 CREATE INDEX `audit_at` ON `audit` (`at_ms`,`id`);--> statement-breakpoint
+CREATE TABLE `egress_pools` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`member_ids` text NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`updated_at_ms` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `egress_proxies` (
+	`id` text PRIMARY KEY NOT NULL,
+	`name` text NOT NULL,
+	`scheme` text NOT NULL,
+	`host` text NOT NULL,
+	`port` integer NOT NULL,
+	`username` text,
+	`password` text,
+	`is_active` integer NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`updated_at_ms` integer NOT NULL,
+	`version` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `firewall_areas` (
 	`area` text PRIMARY KEY NOT NULL,
 	`mode` text NOT NULL
@@ -245,6 +267,7 @@ CREATE TABLE `reservations` (
 --> statement-breakpoint
 CREATE INDEX `reservations_holder` ON `reservations` (`holder`);--> statement-breakpoint
 ALTER TABLE `accounts` ADD `alias` text;--> statement-breakpoint
+ALTER TABLE `accounts` ADD `egress` text;--> statement-breakpoint
 ALTER TABLE `owners` ADD `key_id` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `client_address` text;--> statement-breakpoint
 ALTER TABLE `requests` ADD `source_id` text;--> statement-breakpoint

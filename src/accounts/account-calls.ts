@@ -1,5 +1,5 @@
+import type { Sender } from '../egress/outbound.ts'
 import { randomId } from '../lib/secrets.ts'
-import type { UpstreamClient } from '../upstream/client.ts'
 import { productName } from '../upstream/headers.ts'
 import { readWhole } from '../upstream/opening.ts'
 import type { Pool } from './pool.ts'
@@ -26,7 +26,7 @@ export type AccountCalls = {
 export type AccountCallsDeps = {
   pool: Pool
   tokens: Tokens
-  client: UpstreamClient
+  client: Sender
   upstreamBaseUrl: string
   version: string
 }
@@ -37,21 +37,24 @@ export function createAccountCalls({ pool, tokens, client, upstreamBaseUrl, vers
   type Call = { accountId: string; path: string; deadlineMs: number; knownEtag?: string | null; body?: object }
   const send = async (call: Call, bearer: string): Promise<SideAnswer> => {
     const { accountId, path, deadlineMs, knownEtag = null, body = null } = call
-    const answer = await client.send({
-      method: body === null ? 'GET' : 'POST',
-      url: new URL(upstreamBaseUrl + path),
-      headers: {
-        authorization: `Bearer ${bearer}`,
-        accept: 'application/json',
-        'chatgpt-account-id': pool.get(accountId)?.chatgptAccountId ?? '',
-        'user-agent': `${productName}/${version}`,
-        'x-request-id': randomId('req_'),
-        ...(knownEtag === null ? {} : { 'if-none-match': knownEtag }),
-        ...(body === null ? {} : { 'content-type': 'application/json' }),
+    const answer = await client.send(
+      {
+        method: body === null ? 'GET' : 'POST',
+        url: new URL(upstreamBaseUrl + path),
+        headers: {
+          authorization: `Bearer ${bearer}`,
+          accept: 'application/json',
+          'chatgpt-account-id': pool.get(accountId)?.chatgptAccountId ?? '',
+          'user-agent': `${productName}/${version}`,
+          'x-request-id': randomId('req_'),
+          ...(knownEtag === null ? {} : { 'if-none-match': knownEtag }),
+          ...(body === null ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === null ? null : Buffer.from(JSON.stringify(body)),
+        signal: AbortSignal.timeout(deadlineMs),
       },
-      body: body === null ? null : Buffer.from(JSON.stringify(body)),
-      signal: AbortSignal.timeout(deadlineMs),
-    })
+      accountId,
+    )
     const head = await readWhole(answer, maxAnswerBytes)
     if (head.failure) throw head.failure
     const text = Buffer.concat(head.opening).toString('utf8')

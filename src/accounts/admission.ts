@@ -19,7 +19,7 @@ export type Admission = {
   waiting(): number
 }
 
-export type AdmissionAsk = Omit<RoutingAsk, 'lacking' | 'crowded'> & {
+export type AdmissionAsk = Omit<RoutingAsk, 'lacking' | 'crowded' | 'ways'> & {
   /** The client key whose fair share counts; null: this machine's own clients. */
   keyId: string | null
   /** How much of the pool the key may have while others want it; left out or null: all. */

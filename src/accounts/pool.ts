@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { choose, type Decision, type RoutingAsk } from '../balancer/choose.ts'
 import { type Evidence, next } from '../balancer/health.ts'
 import type { Account, Preferences, StoredAccount } from '../domain/account.ts'
+import type { Ways } from '../domain/egress.ts'
 import { foldReading, nothingSpent, type Spending, settleSpending } from '../domain/figures.ts'
 import { hourMs, refusalReading, refusedWindow } from '../domain/quota.ts'
 import type { Reading } from '../domain/reading.ts'
@@ -25,7 +26,7 @@ export type Lease = {
 export type Pool = {
   accounts(): readonly Account[]
   get(id: string): Account | null
-  choose(ask: Omit<RoutingAsk, 'lacking'>): Decision
+  choose(ask: Omit<RoutingAsk, 'lacking' | 'ways'>): Decision
   /** Counts a request in, with a guess at the weighted tokens that it will take. */
   lease(id: string, tokens?: number): Lease
   /** Fold what happened into the account's health. */
@@ -53,6 +54,8 @@ export type PoolDeps = {
   store: Store
   clock: Clock
   settings: () => Settings
+  /** Where accounts can go; nothing: everywhere. */
+  ways?: () => Ways
   onError: (error: unknown) => void
   /** Told about every change of health, for the log. */
   onHealth?: (account: Account, evidence: Evidence) => void
@@ -67,7 +70,7 @@ export type PoolDeps = {
 const lackMs = hourMs
 
 export function createPool(deps: PoolDeps): Pool {
-  const { store, clock, settings, onError, onHealth, onLoaded, onChange, onRoom } = deps
+  const { store, clock, settings, ways, onError, onHealth, onLoaded, onChange, onRoom } = deps
   let pool = new Map<string, Account>()
   let listed: readonly Account[] | null = null
   let loadedVersion = -1
@@ -139,10 +142,10 @@ export function createPool(deps: PoolDeps): Pool {
     for (const row of stored) {
       const live = before.get(row.id)
       // What happened since the row was asked for is newer than the row, written or not; but for what only persons change.
-      const { policy, priority, tags, alias, refreshedAtMs } = row
+      const { policy, priority, tags, alias, egress, refreshedAtMs } = row
       const isNewer = live && saver.lastChange(row.id) > changesBefore
       if (isNewer)
-        pool.set(row.id, { ...live, policy, priority, tags, alias, refreshedAtMs, health: signInOf(live, row) })
+        pool.set(row.id, { ...live, policy, priority, tags, alias, egress, refreshedAtMs, health: signInOf(live, row) })
       else pool.set(row.id, revive(row, live))
     }
     saver.retain((id) => pool.has(id))
@@ -165,7 +168,7 @@ export function createPool(deps: PoolDeps): Pool {
       const nowMs = clock.now()
       const lacking = new Set<string>()
       for (const [id, until] of lackingModel.get(ask.model) ?? []) if (until > nowMs) lacking.add(id)
-      const decision = choose(list(), { ...ask, lacking }, settings(), nowMs)
+      const decision = choose(list(), { ...ask, lacking, ...(ways && { ways: ways() }) }, settings(), nowMs)
       const chosen = decision.accountId === null ? undefined : pool.get(decision.accountId)
       // Strictly growing, so that two choices within one millisecond still take turns.
       lastChosenAtMs = Math.max(nowMs, lastChosenAtMs + 0.001)

@@ -1,8 +1,8 @@
 import { isUsable, refreshTakesMs, type TokenFacts } from '../domain/custody.ts'
+import type { Sender } from '../egress/outbound.ts'
 import { type Clock, pause } from '../lib/clock.ts'
 import type { Secret } from '../lib/secrets.ts'
 import type { Credential, NewTokens, Store } from '../store/store.ts'
-import type { UpstreamClient } from '../upstream/client.ts'
 import { type RefreshResult, refreshTokens } from '../upstream/oauth.ts'
 import { type Claims, decodeJwt, expiryOf, plausibleTime } from './claims.ts'
 
@@ -40,7 +40,7 @@ export type Tokens = {
 
 export type TokensDeps = {
   store: Store
-  client: UpstreamClient
+  client: Sender
   clock: Clock
   authBaseUrl: string
   onRotated: (accountId: string) => void
@@ -120,7 +120,7 @@ export function createTokens({ store, client, clock, authBaseUrl, onRotated }: T
     if (credential.version > version && isUsable(credential, clock.now())) return credential
     if (!(await store.accounts.beginRefresh(id, credential.version, clock.now())))
       return afterOther(id, credential.version)
-    const result = await refreshTokens(client, authBaseUrl, credential.refreshToken)
+    const result = await refreshTokens((request) => client.send(request, id), authBaseUrl, credential.refreshToken)
     if (result.kind === 'rotated') {
       const { accessToken, refreshToken, idToken } = result
       const next = { accessToken, refreshToken, idToken, expiresAtMs: endOf(accessToken) }

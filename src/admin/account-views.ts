@@ -33,6 +33,7 @@ export function accountView(account: Account, nowMs: number): AccountView {
     policy: account.policy,
     priority: account.priority,
     tags: account.tags,
+    egress: account.egress,
     windows,
     meters: account.meters.map((meter) => meterView(meter, nowMs)),
     limitReached: account.limitReached,

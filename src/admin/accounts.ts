@@ -12,16 +12,19 @@ import {
   ImportForm,
 } from '../contract/accounts.ts'
 import { statusOf } from '../domain/account.ts'
+import type { Egress } from '../egress/registry.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
 import { accountView, importItem } from './account-views.ts'
+import { checkEgress } from './check-egress.ts'
 import { maxImportBytes, readUpload } from './import-files.ts'
 import { type AnyRoute, route } from './route.ts'
 
 export type AccountsDeps = {
   store: Store
   pool: Pool
+  egress: Pick<Egress, 'downOf'>
   clock: Clock
   /** Told of accounts whose tokens are new, so that their figures are read at once. */
   onImported: (accountIds: string[]) => Promise<void>
@@ -80,17 +83,19 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         path: '/api/accounts/:id',
         access: 'admin',
         audit: 'account.change',
-        summary: 'Change how an account is used: policy, priority, tags',
+        summary: 'Change how an account is used: policy, priority, tags, its way out',
         params,
         body: AccountChange,
         answer: AccountView,
       },
-      async ({ params: { id }, body: { policy, priority, tags }, audit }) => {
+      async ({ params: { id }, body: { policy, priority, tags, egress }, audit }) => {
         const before = { ...known(pool, id) }
+        if (egress !== undefined) checkEgress(egress, 'egress', deps.egress)
         const change = {
           ...(policy === undefined ? {} : { policy }),
           ...(priority === undefined ? {} : { priority }),
           ...(tags === undefined ? {} : { tags: [...new Set(tags)] }),
+          ...(egress === undefined ? {} : { egress }),
         }
         if (!(await pool.setPreferences(id, change))) throw new AppError('account_not_found')
         const names = Object.keys(change) as (keyof typeof change)[]

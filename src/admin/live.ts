@@ -44,6 +44,7 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
   const requests = new Map<string, LiveRequest>()
   const signIns = new Map<string, LiveData<'sign_in'>['status']>()
   let settings = false
+  let egress = false
   let overflow = false
   // Far above what an earlier start can have reached: a reader that comes from there must not get a part of what it missed.
   let newest = clock.now() * 1_000
@@ -82,12 +83,14 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
     for (const request of requests.values()) events.push(event('request', request))
     if (settings) events.push(event('settings', {}))
     for (const [id, status] of signIns) events.push(event('sign_in', { id, status }))
+    if (egress) events.push(event('egress', {}))
     if (overflow) events.push(event('resync', {}))
     accounts.clear()
     removed.clear()
     requests.clear()
     signIns.clear()
     settings = false
+    egress = false
     overflow = false
     publish(events)
   }
@@ -134,6 +137,7 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
     else if (live.kind === 'account_removed') removed.add(live.id)
     else if (live.kind === 'settings') settings = true
     else if (live.kind === 'sign_in') signIns.set(live.id, live.status)
+    else if (live.kind === 'egress') egress = true
     else if (requests.size >= maxGathered && !requests.has(idOf(live))) overflow = true
     else requests.set(idOf(live), liveRequest(live))
     schedule()

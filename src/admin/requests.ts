@@ -85,7 +85,8 @@ export function requestView({ atMs, costMicroUsd, attempts, ...record }: Request
     ...record,
     at: iso(atMs),
     costUsd: costMicroUsd === null ? null : costMicroUsd / 1e6,
-    attempts: attempts.map(({ atMs: triedAtMs, scope, tookMs, ...attempt }) => ({
+    attempts: attempts.map(({ atMs: triedAtMs, scope, tookMs, egressId = null, ...attempt }) => ({
+      egressId,
       ...attempt,
       sourceId: attempt.sourceId ?? null,
       scope: scope ?? null,

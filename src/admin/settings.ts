@@ -19,12 +19,14 @@ import {
   settingsGroups,
   settingsOf,
 } from '../domain/settings.ts'
+import type { Egress } from '../egress/registry.ts'
 import { AppError } from '../errors.ts'
 import { resolved, type SettingsEdit, type SettingsKeeper } from '../settings/keeper.ts'
 import { iso } from './account-views.ts'
+import { checkEgress } from './check-egress.ts'
 import { type AnyRoute, type Call, route } from './route.ts'
 
-export type SettingsDeps = { pool: Pick<Pool, 'get'>; settings: SettingsKeeper }
+export type SettingsDeps = { pool: Pick<Pool, 'get'>; egress: Pick<Egress, 'downOf'>; settings: SettingsKeeper }
 
 const ofGroup = z.object({ group: z.string() })
 
@@ -101,10 +103,11 @@ async function change(
   { request, audit }: Pick<Call<never, never, never>, 'request' | 'audit'>,
   edit: SettingsEdit,
   expected: Expected,
-  { pool, settings }: SettingsDeps,
+  { pool, egress, settings }: SettingsDeps,
 ): Promise<SettingsState> {
   const named = resolved(edit)
   checkAccounts(named, { ...settings.now(), ...named }, pool)
+  checkEgress(named.defaultEgress ?? { kind: 'direct' }, 'defaultEgress', egress)
   const actor = request.principal?.actor ?? { kind: 'stranger' as const, name: null, address: null }
   const changed = await settings.change(edit, actor, expected)
   if (changed.kind === 'stale') throw conflict(expected, changed.state, request.principal)

@@ -6,6 +6,7 @@ import {
   meterBlock,
   nonWindowBlock,
 } from '../domain/account.ts'
+import type { EgressDown } from '../domain/egress.ts'
 import type { Meter } from '../domain/meter.ts'
 import { usedNow } from '../domain/quota.ts'
 
@@ -30,6 +31,8 @@ export type Exclusion =
   /** The client's key may not use it. */
   | { reason: 'not_in_scope' }
   | { reason: 'already_tried' }
+  /** Its way to the upstream is closed; it goes no other. */
+  | ({ reason: 'egress_down' } & EgressDown)
   | { reason: 'busy'; cap: Cap; inFlight: number; limit: number }
   /** It comes back from a rest, and the one request that tries it is under way. */
   | { reason: 'probing' }

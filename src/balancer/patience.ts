@@ -7,9 +7,14 @@ import type { Excluded } from './sift.ts'
 export type Patience = { kind: 'room' } | { kind: 'until'; atMs: number } | null
 
 export function patienceOf(excluded: readonly Excluded[]): Patience {
-  if (excluded.some(({ exclusion: { reason } }) => reason === 'busy' || reason === 'probing')) return { kind: 'room' }
+  if (excluded.some(({ exclusion }) => isRoom(exclusion))) return { kind: 'room' }
   const atMs = firstEndOf(excluded)
   return atMs === null ? null : { kind: 'until', atMs }
+}
+
+function isRoom(exclusion: Excluded['exclusion']): boolean {
+  const { reason } = exclusion
+  return reason === 'busy' || reason === 'probing' || (reason === 'egress_down' && exclusion.code === 'probing')
 }
 
 /** Whether it is worth waiting until then. */
@@ -23,8 +28,8 @@ export function firstEndOf(excluded: readonly Excluded[]): number | null {
   let atMs = Number.POSITIVE_INFINITY
   for (const { exclusion } of excluded) {
     if (exclusion.reason === 'blocked') atMs = Math.min(atMs, exclusion.untilMs)
-    else if (exclusion.reason === 'meter_used_up' && exclusion.untilMs !== null) {
-      atMs = Math.min(atMs, exclusion.untilMs)
+    else if (exclusion.reason === 'meter_used_up' || exclusion.reason === 'egress_down') {
+      if (exclusion.untilMs !== null) atMs = Math.min(atMs, exclusion.untilMs)
     }
   }
   return atMs === Number.POSITIVE_INFINITY ? null : atMs

@@ -1,5 +1,6 @@
 import type { Account } from '../domain/account.ts'
 import { isInScope, type KeyScope } from '../domain/api-key.ts'
+import { downOf, type Ways } from '../domain/egress.ts'
 import { type Meter, meterFor } from '../domain/meter.ts'
 import type { Settings } from '../domain/settings.ts'
 import { capOf, crowdingOf, type Exclusion, exclusionOf, meterExclusion, restOf } from './eligibility.ts'
@@ -18,6 +19,8 @@ export type Requirements = {
   scope?: KeyScope | null
   /** Its key has no place left, on whichever account. */
   crowded?: Exclusion | null
+  /** Where accounts can go at this moment; nothing: everywhere. */
+  ways?: Ways
 }
 
 export type Excluded = { accountId: string; exclusion: Exclusion }
@@ -41,7 +44,7 @@ export function sift(pool: readonly Account[], ask: Requirements, settings: Sett
     meter ? meteredStanding(account, meter, settings, nowMs) : standingOf(account, settings, nowMs)
   for (const account of pool) {
     const meter = account.meters.length === 0 ? null : meterFor(account.meters, ask.model)
-    const exclusion = asked?.(account) ?? lacks(account) ?? stateOf(account, meter, nowMs)
+    const exclusion = asked?.(account) ?? lacks(account) ?? standsOut(account, meter, ask.ways, nowMs)
     const crowding = exclusion ?? ask.crowded ?? crowdingOf(account, settings, nowMs)
     if (crowding === null) {
       sifted.fit.push(standing(account, meter))
@@ -57,6 +60,19 @@ export function sift(pool: readonly Account[], ask: Requirements, settings: Sett
     }
   }
   return sifted
+}
+
+/** A rest may be cut short as a last resort; a closed way may not. */
+function standsOut(account: Account, meter: Meter | null, ways: Ways | undefined, nowMs: number): Exclusion | null {
+  const state = stateOf(account, meter, nowMs)
+  if (state !== null && !(state.reason === 'blocked' && state.by === 'errors')) return state
+  return wayOf(account, ways) ?? state
+}
+
+/** The account's way to the upstream is closed: it is served on no other. */
+function wayOf({ egress }: Account, ways: Ways | undefined): Exclusion | null {
+  const down = ways === undefined ? null : downOf(egress, ways)
+  return down && { reason: 'egress_down', ...down }
 }
 
 /** What a person must do comes before a model's own limit, and that before what keeps the account from serving for a while. */

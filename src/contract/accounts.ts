@@ -56,6 +56,11 @@ const routing = {
   /** Higher goes first among accounts that have room. */
   priority: z.int().min(-100).max(100),
   tags: z.array(open(tag)).max(20),
+  /** Its way to the upstream; `default`: as the setting `defaultEgress` says. */
+  egress: z.union([
+    z.strictObject({ kind: z.enum(['default', 'direct']) }),
+    z.strictObject({ kind: z.enum(['proxy', 'pool']), id: open(z.string().min(1).max(200)) }),
+  ]),
 }
 
 export const AccountView = z.object({

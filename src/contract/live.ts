@@ -39,6 +39,8 @@ export const LiveEvents = {
   settings: z.object({}),
   /** A sign-in with ChatGPT goes on; what it says is read by who may. */
   sign_in: z.object({ id, status: z.enum(loginStatuses) }),
+  /** Ways out, or how they work, have changed. */
+  egress: z.object({}),
   /** What was missed is no longer kept: read again what is on the screen. */
   resync: z.object({}),
 }

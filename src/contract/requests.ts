@@ -72,6 +72,8 @@ const Attempt = z.object({
   /** Null: a model source was tried. */
   accountId: id.nullable(),
   sourceId: id.nullable(),
+  /** The proxy that it went through; null: directly. */
+  egressId: id.nullable(),
   verdict: word,
   /** What the error concerns; null for the answer that was relayed, and for requests logged by earlier releases. */
   scope: z.enum(errorScopes).nullable(),

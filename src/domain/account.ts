@@ -1,4 +1,5 @@
 import type { BurnRates } from './burn.ts'
+import type { EgressChoice } from './egress.ts'
 import type { Meter } from './meter.ts'
 import type { Credits, QuotaWindow, WindowKind } from './quota.ts'
 import type { AccountStatistics } from './statistics.ts'
@@ -64,6 +65,8 @@ export type Preferences = {
   tags: string[]
   /** What the person calls it; null: by its e-mail address. */
   alias: string | null
+  /** Its way to the upstream. */
+  egress: EgressChoice
 }
 
 /** Who an account is. `seat` is the user id inside a workspace, or `email:<address>` when the token names none. */

@@ -11,6 +11,8 @@ export type LiveEvent =
   | { kind: 'settings' }
   /** A sign-in with ChatGPT was begun, went on or ended. */
   | { kind: 'sign_in'; id: string; status: LoginStatus }
+  /** A way out has opened, closed, or is another one now. */
+  | { kind: 'egress' }
   | {
       kind: 'request'
       requestId: string

@@ -46,6 +46,8 @@ export type Attempt = {
   scope: ErrorScope | null
   code: string | null
   status: number | null
+  /** The proxy that it went through; null: directly. Records of releases before have none. */
+  egressId?: string | null
   /** When it had shown what it is. */
   atMs: number
   /** How long that took. */
@@ -89,7 +91,7 @@ export type RequestRecord = {
   clientAddress: string | null
   /** The model source that answered in place of an account; null: an account did, or nobody. */
   sourceId: string | null
-  /** The egress proxy that the answer came through; null: the direct way. */
+  /** The egress proxy of the last try; null: the direct way. */
   egressId: string | null
   /** The client was told to ask again elsewhere, which it does by itself: its user saw nothing of the failure. */
   moved: boolean

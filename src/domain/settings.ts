@@ -46,6 +46,12 @@ export const Settings = z.object({
     .meta({ section: 'routing' }),
   /** How long a new or recovered account is given its load step by step. */
   slowStartMinutes: z.int().min(0).max(120).default(5).meta({ section: 'routing', unit: 'min' }),
+  /** The way to the upstream of accounts that have none of their own; null: directly. */
+  defaultEgress: z
+    .object({ kind: z.enum(['proxy', 'pool']), id: z.string().min(1).max(200) })
+    .nullable()
+    .default(null)
+    .meta({ section: 'routing' }),
   affinityMinutes: z.int().min(0).max(1_440).default(30).meta({ section: 'routing', unit: 'min' }),
   maxStreams: z.int().min(1).max(10_000).default(24).meta({ section: 'limits', unit: 'requests' }),
   maxTurnStarts: z.int().min(1).max(10_000).default(12).meta({ section: 'limits', unit: 'requests' }),

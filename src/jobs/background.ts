@@ -27,6 +27,7 @@ export type BackgroundDeps = {
   settingsKeeper: { refresh(): Promise<void> }
   requestSums: RequestFold
   sources: Pick<ModelSources, 'refresh' | 'tend'>
+  egress: { refresh(): Promise<void> }
   stored: { tend(): Promise<void>; prune(): Promise<void> }
   logins: { tend(): Promise<void> }
   /** Redeems a reset credit where the rule in the settings says so. */
@@ -58,6 +59,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
   return [
     { name: 'keep-alive', everyMs: () => 1_000, run: () => keepAlive.sweep(clock.now()) },
     { name: 'stored accounts', everyMs: () => 2_000, run: () => pool.refresh() },
+    { name: 'stored ways out', everyMs: () => 2_000, run: () => deps.egress.refresh() },
     { name: 'stored settings', everyMs: () => 2_000, run: () => deps.settingsKeeper.refresh() },
     { name: 'stored firewall', everyMs: () => 2_000, run: () => deps.firewallKeeper.refresh() },
     { name: 'stored keys', everyMs: () => 2_000, run: () => keys.refresh() },

@@ -6,8 +6,9 @@ import { chanceOf } from '../balancer/chance.ts'
 import { limitingBlock } from '../domain/account.ts'
 import { meterFor } from '../domain/meter.ts'
 import { pause } from '../lib/clock.ts'
-import { scopeOf, type Verdict } from '../upstream/verdict.ts'
+import type { Verdict } from '../upstream/verdict.ts'
 import { ownError, type Send, type SendDeps, type Tried } from './send.ts'
+import { triesOf } from './tries.ts'
 import type { Turn } from './turn.ts'
 
 export type AttemptDeps = SendDeps & {
@@ -91,11 +92,8 @@ function note(turn: Turn, accountId: string, tried: Tried, startedAtMs: number, 
   const { verdict, head } = tried
   const error = verdict.kind === 'relay' ? null : verdict.error
   const status = error?.status ?? head?.status ?? null
-  const atMs = clock.now()
-  turn.attempts.push({
-    ...{ accountId, verdict: verdict.kind, scope: scopeOf(verdict), code: error?.code ?? null, status },
-    ...{ atMs, tookMs: atMs - startedAtMs },
-  })
+  const via = head === null ? (tried.via ?? null) : head.answer.via
+  turn.attempts.push(...triesOf({ accountId, verdict, status, via, startedAtMs, atMs: clock.now() }))
   touchAccount(pool, accountId, verdict, turn.ask.model)
   return tried
 }

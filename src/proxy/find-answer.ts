@@ -11,6 +11,7 @@ import type { Bus } from '../lib/bus.ts'
 import type { Head } from '../upstream/opening.ts'
 import { announce } from './announce.ts'
 import { type AttemptDeps, tryAccount } from './attempt.ts'
+import { isClosedWay } from './closed-way.ts'
 import { findWithSources, type SourceDeps } from './find-at-source.ts'
 import { admissionOf } from './guest.ts'
 import { parseBody, withoutReasoning } from './normalize.ts'
@@ -50,7 +51,7 @@ async function findAtAccounts(turn: Turn, deps: FindDeps): Promise<Found> {
   const owner = await ownerOf(turn.ask, affinity)
   const { home, turnStateOwner } = homeOf(turn.ask, affinity)
   const tried = new Set<string>()
-  /** A limit keeps an account out by itself, for as long as it lasts; one that does not is no reason to ask again. */
+  /** A limit or a closed way keeps an account out by itself, for as long as it lasts; one that does not is no reason to ask again. */
   const limited = new Set<string>()
   let failing = 0
   let reasoningDropped = false
@@ -83,7 +84,8 @@ async function findAtAccounts(turn: Turn, deps: FindDeps): Promise<Found> {
       if (isFinal(fault)) throw finalError(turn, fault, result.head, owner, deps)
       if (isRetry(fault) && (++failing >= failingAccounts || !retries.spend()))
         throw new UpstreamRefusal(fault, result.head)
-      if (fault.kind !== 'limited' || limited.has(accountId)) tried.add(accountId)
+      const passes = fault.kind === 'limited' || isClosedWay(fault)
+      if (!passes || limited.has(accountId)) tried.add(accountId)
       limited.add(accountId)
       lease.release()
     } catch (error) {
@@ -123,7 +125,7 @@ async function takePlace(turn: Turn, { ownerId, home, tried, round }: PlaceAsk, 
 /** What trying the account to the end says about it. */
 function settleAccount(accountId: string, fault: Fault, { pool }: FindDeps): void {
   const { code } = fault.error
-  if (fault.kind === 'transient') pool.report(accountId, { kind: 'failed', code })
+  if (fault.kind === 'transient' && fault.scope === undefined) pool.report(accountId, { kind: 'failed', code })
   // A token renewed a moment ago and refused again: only a new sign-in helps.
   if (fault.kind === 'unauthorized') {
     pool.report(accountId, { kind: 'sign_in_lost', as: 'reauth_required', code: 'account_auth_invalidated' })

@@ -17,7 +17,9 @@ import type { Turn } from './turn.ts'
 export type SourceDeps = AskSourceDeps
 
 /** Says that nobody of the pool can serve at present. */
-const poolIsOut = new Set(['usage_limit_reached', 'no_accounts', 'account_cap_reached', 'upstream_unavailable'])
+const poolIsOut = new Set([
+  ...['usage_limit_reached', 'no_accounts', 'account_cap_reached', 'egress_unavailable', 'upstream_unavailable'],
+])
 /** Faults of accounts, or of the upstream, after which no account was left to be asked. */
 const faultsOfThePool = new Set(['limited', 'transient', 'unauthorized', 'sign_in_lost', 'try_another'])
 /** Objects that only an account has. A turn state is no such object: the full input speaks for itself. */

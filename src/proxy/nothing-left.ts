@@ -4,6 +4,7 @@ import type { Exclusion } from '../balancer/eligibility.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Head } from '../upstream/opening.ts'
+import { closedWayError, isClosedWay } from './closed-way.ts'
 import type { Owner } from './owners.ts'
 import { type Fault, lostContinuation, UpstreamRefusal } from './refusal.ts'
 import { spentPoolError } from './spent.ts'
@@ -53,6 +54,8 @@ export function nothingLeft(
   const offering = pool.accounts().filter(({ id }) => !unfit.has(id))
   const spent = offering.length === 0 ? null : spentPoolError(offering, turn.ask.model, clock.now())
   if (spent) return spent
+  const closed = closedWayError(decision, last?.fault ?? null)
+  if (closed) return closed
   if (last === null && decision.excluded.some(({ exclusion }) => exclusion.reason === 'probing')) {
     const message = `The account is being tried by one request after a rest; try again in ${retryBusySeconds} s.`
     return new AppError('no_accounts', { message, retryAfterSeconds: retryBusySeconds })
@@ -71,8 +74,9 @@ export function nothingLeft(
 }
 
 /** The account cannot serve anybody at present, whatever is asked. */
-function isOut({ kind }: Fault): boolean {
-  return kind === 'limited' || kind === 'unauthorized' || kind === 'sign_in_lost'
+function isOut(fault: Fault): boolean {
+  const { kind } = fault
+  return isClosedWay(fault) || kind === 'limited' || kind === 'unauthorized' || kind === 'sign_in_lost'
 }
 
 function isContinued({ object }: Owner): boolean {
@@ -81,9 +85,7 @@ function isContinued({ object }: Owner): boolean {
 
 /** Accounts that the request or the settings pass by say nothing of when the others are back. */
 function isUnasked({ reason }: Exclusion): boolean {
-  return (
-    reason === 'model_unavailable' || reason === 'not_selected' || reason === 'not_tagged' || reason === 'not_in_scope'
-  )
+  return ['model_unavailable', 'not_selected', 'not_tagged', 'not_in_scope', 'egress_down'].includes(reason)
 }
 
 /** Which bound was reached, on how many accounts, and how long the request has waited for it. */

@@ -80,7 +80,12 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     responseId: typeof answered.id === 'string' ? answered.id : null,
     affinityKey,
     waitedMs: request.waitedMs === 0 ? null : request.waitedMs,
-    ...{ clientAddress: guest.address, sourceId: request.source?.id ?? null, egressId: null, moved },
+    ...{
+      clientAddress: guest.address,
+      sourceId: request.source?.id ?? null,
+      egressId: attempts.at(-1)?.egressId ?? null,
+      moved,
+    },
     attempts,
     decision: decision && {
       ...decision,

@@ -75,14 +75,17 @@ async function findWhole(turn: Turn, deps: ServeDeps): Promise<Whole> {
     if (!isBroken || broken > 0 || !deps.retries.spend()) return { found, end, response }
     const code = end.failure ?? 'stream_incomplete'
     const last = turn.attempts.pop()
-    if (last) turn.attempts.push({ ...last, verdict: 'transient', scope: 'account', code })
+    const scope = found.head.answer.via === null ? 'account' : 'egress'
+    if (last) turn.attempts.push({ ...last, verdict: 'transient', scope, code })
     reportBroken(turn, found, code, deps)
     found.lease.release()
   }
 }
 
-function reportBroken({ source }: Turn, { accountId }: Found, code: string, { pool, sources }: ServeDeps): void {
+/** Through a proxy it may be the proxy's doing: that is not held against the account. */
+function reportBroken({ source }: Turn, { accountId, head }: Found, code: string, { pool, sources }: ServeDeps): void {
   const message = 'The source ended its answer early.'
+  if (accountId !== null && head.answer.via !== null) return
   if (accountId !== null) pool.report(accountId, { kind: 'failed', code })
   else if (source !== null) sources.report(source.id, { kind: 'failed', code, message })
 }

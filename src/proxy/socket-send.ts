@@ -23,7 +23,7 @@ export type Links = {
 /** Each turn as a frame on the link, which is opened anew when the account changes or the socket has ended. */
 export function sendBySocket(links: Links, gate: SocketGate): Send {
   return async (turn, accountId, token, keepTurnState, deps) => {
-    const kept = openLink(links, accountId)
+    const kept = openLink(links, accountId, deps)
     try {
       const socket = kept ?? (await open(turn, accountId, token.bearer.reveal(), keepTurnState, links, deps))
       const tried = await ask(socket, turn, accountId, deps)
@@ -38,9 +38,11 @@ export function sendBySocket(links: Links, gate: SocketGate): Send {
   }
 }
 
-function openLink(links: Links, accountId: string): UpstreamSocket | null {
+/** The account may have got another way out since. */
+function openLink(links: Links, accountId: string, { client }: SendDeps): UpstreamSocket | null {
   const link = links.get()
-  return link?.accountId === accountId && link.socket.isOpen() ? link.socket : null
+  if (link?.accountId !== accountId || !link.socket.isOpen()) return null
+  return client.mayUse(accountId, link.socket.via?.egressId ?? null) ? link.socket : null
 }
 
 async function open(
@@ -49,13 +51,15 @@ async function open(
   bearer: string,
   keepTurnState: boolean,
   links: Links,
-  { pool, clock, upstreamBaseUrl, version }: SendDeps,
+  { pool, client, clock, upstreamBaseUrl, version }: SendDeps,
 ): Promise<UpstreamSocket> {
   links.set(null)
   const url = new URL(`${upstreamBaseUrl.replace(/^http/, 'ws')}/codex/responses`)
   const identity = { bearer, chatgptAccountId: pool.get(accountId)?.chatgptAccountId ?? '' }
   const headers = socketHeaders(turn.headers, identity, { version, requestId: turn.ask.requestId, keepTurnState })
-  const socket = await openSocket(url, headers, turn.signal)
+  const opened = await client.open((proxy) => openSocket(url, headers, turn.signal, proxy), accountId)
+  const socket = opened.value
+  socket.via = opened.via
   pool.read(accountId, readHeaders(socket.headers, clock.now()))
   links.set({ accountId, socket })
   return socket
@@ -97,5 +101,5 @@ function refused(failure: unknown, turn: Turn, gate: SocketGate, { clock }: Send
   }
   if (!(failure instanceof TransportError)) throw failure
   if (failure.kind === 'aborted') turn.signal.throwIfAborted()
-  return { head: null, verdict: verdictOfBreak(failure) }
+  return { head: null, verdict: verdictOfBreak(failure), via: failure.via }
 }

@@ -43,6 +43,7 @@ function rewritten(answer: Answer, writer: EventWriter): Answer {
   return {
     status: answer.status,
     headers: answer.headers,
+    via: answer.via,
     attach(sink) {
       answer.attach({
         data(chunk) {

@@ -45,7 +45,7 @@ export async function importAccount(
     seat: target.seat,
     ...profile(candidate),
     ...healthColumns(healthy),
-    ...{ policy: 'normal', priority: 0, tags: [], alias: null },
+    ...{ policy: 'normal', priority: 0, tags: [], alias: null, egress: null },
     ...{ windows: [], meters: [], credits: null, limitReached: null, burn: null, statistics: null },
     createdAtMs: nowMs,
     refreshedAtMs: candidate.refreshedAtMs,

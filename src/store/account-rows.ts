@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Block, Health, StoredAccount } from '../domain/account.ts'
+import { defaultEgress } from '../domain/egress.ts'
 import { fingerprint, type Vault } from '../lib/secrets.ts'
 import type { Tables } from './schema.ts'
 import type { NewTokens } from './store.ts'
@@ -8,10 +9,11 @@ export type AccountRow = Tables['accounts']['$inferSelect']
 type CredentialRow = Tables['credentials']['$inferSelect']
 
 export function accountOf(row: AccountRow): StoredAccount {
-  const { paused, signIn, signInReason, blocked, failures, concurrency, fitSinceMs, windows, ...account } = row
+  const { paused, signIn, signInReason, blocked, failures, concurrency, fitSinceMs, windows, egress, ...account } = row
   const blocks = blocked === null ? [] : (Array.isArray(blocked) ? blocked : [blocked]).map(wholeBlock)
   return {
     ...account,
+    egress: egress ?? defaultEgress,
     windows: windows.map((window) => ({ ...window, staleSinceMs: window.staleSinceMs ?? null })),
     health: { paused, signIn, signInReason, blocks, failures, concurrency, fitSinceMs },
   }

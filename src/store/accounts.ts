@@ -1,5 +1,6 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { Health, Preferences } from '../domain/account.ts'
+import { defaultEgress } from '../domain/egress.ts'
 import type { AccountStatistics } from '../domain/statistics.ts'
 import type { Vault } from '../lib/secrets.ts'
 import { importAccount } from './account-import.ts'
@@ -67,13 +68,13 @@ export function createAccounts(t: Tables, unit: Unit, vault: Vault): Store['acco
     savePreferences(id: string, change: Partial<Preferences>) {
       return unit('accounts.savePreferences', async (tx) => {
         await touch(tx)
-        const { policy, priority, tags, alias } = accounts
+        const { policy, priority, tags, alias, egress } = accounts
         const [row] = await tx
           .update(accounts)
           .set({ ...change, version: nextVersion(accounts) })
           .where(eq(accounts.id, id))
-          .returning({ policy, priority, tags, alias })
-        return row ?? null
+          .returning({ policy, priority, tags, alias, egress })
+        return row === undefined ? null : { ...row, egress: row.egress ?? defaultEgress }
       })
     },
     remove(id) {

@@ -3,6 +3,7 @@ import { createAccounts } from './accounts.ts'
 import { createAffinity } from './affinity.ts'
 import { createAudit } from './audit.ts'
 import { createCatalogues } from './catalogues.ts'
+import { createEgressStore } from './egress.ts'
 import { createFirewall } from './firewall.ts'
 import { checkKey } from './key-check.ts'
 import { createKeys } from './keys.ts'
@@ -50,6 +51,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     notifications: createNotifications(tables, unit, vault),
     modelSources: createModelSources(tables, unit, vault),
     settings: createSettings(tables, unit),
+    egress: createEgressStore(tables, unit, vault),
     signIn: createSignIn(tables, unit, vault),
     sessions: createSessions(tables, unit),
     passkeys: createPasskeys(tables, unit),

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Block, Health, RoutingPolicy } from '../domain/account.ts'
 import type { AffinityKind } from '../domain/affinity.ts'
 import type { BurnRates } from '../domain/burn.ts'
+import type { EgressChoice } from '../domain/egress.ts'
 import type { Meter } from '../domain/meter.ts'
 import type { Credits, QuotaWindow, ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Redemption } from '../domain/redemption.ts'
@@ -12,6 +13,7 @@ import type { StoredKind, StoredStatus } from '../domain/stored.ts'
 import { accessTables } from './schema/access.ts'
 import { auditTables } from './schema/audit.ts'
 import { type Dialect, postgres, sqlite } from './schema/dialect.ts'
+import { egressTables } from './schema/egress.ts'
 import { keyTables } from './schema/keys.ts'
 import { ledgerTables } from './schema/ledger.ts'
 import { loginTables } from './schema/logins.ts'
@@ -44,6 +46,8 @@ function define(c: Dialect) {
       policy: c.text<RoutingPolicy>().notNull().default('normal'),
       priority: c.int().notNull().default(0),
       tags: c.json<string[]>().notNull().default(sql`'[]'`),
+      /** Null: the way of all. */
+      egress: c.json<EgressChoice>(),
       windows: c.json<QuotaWindow[]>().notNull(),
       meters: c.json<Meter[]>().notNull().default(sql`'[]'`),
       credits: c.json<Credits>(),
@@ -306,6 +310,7 @@ function define(c: Dialect) {
     ...notificationTables(c),
     ...loginTables(c),
     ...modelSourceTables(c),
+    ...egressTables(c),
     counters,
     meta,
   }

@@ -2,6 +2,8 @@ import type { Health, Preferences, StoredAccount } from '../domain/account.ts'
 import type { AffinityKind } from '../domain/affinity.ts'
 import type { ApiKey, KeyUse } from '../domain/api-key.ts'
 import type { AuditEntry, AuditFilter } from '../domain/audit.ts'
+import type { EgressPool } from '../domain/egress.ts'
+import type { EgressProxy } from '../domain/egress-proxy.ts'
 import type { FirewallArea, FirewallEntry, FirewallMode, FirewallRules } from '../domain/firewall.ts'
 import type { Amounts } from '../domain/limit-counts.ts'
 import type { Passkey } from '../domain/passkey.ts'
@@ -140,6 +142,10 @@ export type SettingsChanged =
   { kind: 'changed'; before: Settings; state: SettingsState } | { kind: 'stale'; state: SettingsState }
 
 export type Page<T> = { items: T[]; nextCursor: string | null }
+/** `in_use`: nothing was removed, because these go that way. */
+export type EgressRemoval =
+  | { kind: 'removed' | 'unknown' }
+  | { kind: 'in_use'; accountIds: string[]; poolIds: string[] }
 
 /**
  * What survives a restart. Each method is one atomic unit of work: it happens whole or not at all, and no caller ever
@@ -301,6 +307,17 @@ export type Store = {
     revision(): Promise<number>
     /** Changes what is named; a group of which nothing differs keeps its version. @throws ZodError for what is not valid */
     change(change: Partial<Settings>, how: SettingsChangeBy): Promise<SettingsChanged>
+  }
+  /** Ways out. Passwords are kept sealed. */
+  egress: {
+    load(): Promise<{ proxies: EgressProxy[]; pools: EgressPool[]; version: number }>
+    /** Changes whenever anybody has changed a way out. */
+    version(): Promise<number>
+    /** Inserts it or puts it in place of the one with its id; the stored version grows. Names differ, whatever their case. */
+    saveProxy(proxy: Omit<EgressProxy, 'version'>): Promise<'saved' | 'name_taken'>
+    removeProxy(id: string): Promise<EgressRemoval>
+    savePool(pool: EgressPool): Promise<'saved' | 'name_taken' | 'member_unknown'>
+    removePool(id: string): Promise<EgressRemoval>
   }
   audit: {
     add(entry: AuditEntry): Promise<void>

@@ -1,7 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { Agent, type Dispatcher } from 'undici'
+import { Agent, type buildConnector, type Dispatcher } from 'undici'
+import type { EgressProxy } from '../domain/egress-proxy.ts'
+import { egressErrorOf } from './egress-error.ts'
 import { Feed, type Sink } from './feed.ts'
-import { abortReason, kindOfFailure, TransportError } from './transport-error.ts'
+import { abortReason, kindOfFailure, TransportError, type Via } from './transport-error.ts'
+import { openTunnel } from './tunnel.ts'
 
 /** Longest waits towards the upstream, in ms. */
 export type Deadlines = { connectMs: number; headersMs: number; silenceMs: number }
@@ -12,6 +15,8 @@ const turnDeadlines: Deadlines = { connectMs: 8_000, headersMs: 120_000, silence
 export type Answer = {
   status: number
   headers: IncomingHttpHeaders
+  /** Null: the direct way. */
+  via: Via | null
   attach(sink: Sink): void
   resume(): void
   abort(): void
@@ -28,24 +33,62 @@ export type SendRequest = {
 }
 
 export type UpstreamClient = {
-  /** @throws TransportError when no headers came. */
-  send(request: SendRequest): Promise<Answer>
+  /** Directly, or through a proxy. Calls of accounts go through `Outbound`, which knows their way. @throws TransportError when no headers came. */
+  send(request: SendRequest, proxy?: EgressProxy | null): Promise<Answer>
+  /** Lets go of the connections through a proxy when what runs on them has ended. */
+  forget(proxyId: string): void
   close(): Promise<void>
 }
 
-/** One connection pool per origin, HTTP/1.1 with keep-alive unless the origin prefers HTTP/2. */
+/** One pool of connections per way out and origin, HTTP/1.1 with keep-alive unless the origin prefers HTTP/2. */
 export function createUpstreamClient(deadlines: Deadlines = turnDeadlines, allowH2 = false): UpstreamClient {
-  const agent = new Agent({
-    connect: { timeout: deadlines.connectMs },
+  const common = {
     headersTimeout: deadlines.headersMs,
     bodyTimeout: deadlines.silenceMs,
     keepAliveTimeout: 30_000,
     pipelining: 1,
-    allowH2,
-  })
+  }
+  const direct = new Agent({ ...common, connect: { timeout: deadlines.connectMs }, allowH2 })
+  const through = new Map<string, { proxy: EgressProxy; agent: Agent }>()
+  const leaving = new Set<Agent>()
+  const agentOf = (proxy: EgressProxy): Agent => {
+    const known = through.get(proxy.id)
+    if (known?.proxy.version === proxy.version) return known.agent
+    letGo(proxy.id)
+    const agent = new Agent({ ...common, connect: tunnelling(proxy, deadlines.connectMs) })
+    through.set(proxy.id, { proxy, agent })
+    return agent
+  }
+  /** What runs goes on; what would begin takes the new connections. */
+  const letGo = (proxyId: string) => {
+    const known = through.get(proxyId)
+    if (known === undefined) return
+    through.delete(proxyId)
+    leaving.add(known.agent)
+    const gone = () => void leaving.delete(known.agent)
+    known.agent.close().then(gone, gone)
+  }
   return {
-    send: (request) => sendThrough(agent, { headersMs: deadlines.headersMs, ...request }),
-    close: () => agent.destroy(),
+    send: (request, proxy = null) =>
+      sendThrough(proxy === null ? direct : agentOf(proxy), { headersMs: deadlines.headersMs, ...request }),
+    forget: letGo,
+    async close() {
+      const agents = [direct, ...[...through.values()].map(({ agent }) => agent), ...leaving]
+      await Promise.all(agents.map((agent) => agent.destroy()))
+    },
+  }
+}
+
+/** How undici gets its connections through a proxy: as tunnels, also to an upstream without TLS. */
+function tunnelling(proxy: EgressProxy, timeoutMs: number): buildConnector.connector {
+  return ({ hostname, port, protocol, servername }, told) => {
+    const isTls = protocol === 'https:'
+    const host = hostname.replace(/^\[|\]$/g, '')
+    const target = { host, port: Number(port) || (isTls ? 443 : 80), isTls, servername }
+    openTunnel(proxy, target, { timeoutMs }).then(
+      (socket) => told(null, socket),
+      (error: Error) => told(egressErrorOf(error), null),
+    )
   }
 }
 
@@ -72,6 +115,7 @@ export function sendThrough(dispatcher: Dispatcher, request: SendRequest): Promi
 class Exchange implements Dispatcher.DispatchHandler, Answer {
   status = 0
   headers: IncomingHttpHeaders = {}
+  via: Via | null = null
   #controller: Dispatcher.DispatchController | null = null
   readonly #feed = new Feed()
   readonly #signal: AbortSignal

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { Secret } from '../lib/secrets.ts'
-import type { UpstreamClient } from './client.ts'
+import type { Answer, SendRequest } from './client.ts'
 import { productName } from './headers.ts'
 import { clientId, parseAnswer, refusalCode, tokenAnswer } from './oauth.ts'
 import { readWhole } from './opening.ts'
 import { TransportError } from './transport-error.ts'
 
-/** The sign-in server; the client is shared, the address without a trailing slash. */
-export type LoginServer = { client: UpstreamClient; authBaseUrl: string }
+/** The sign-in server: the way to it, and its address without a trailing slash. */
+export type LoginServer = { send: (request: SendRequest) => Promise<Answer>; authBaseUrl: string }
 
 export type LoginTokens = { accessToken: Secret; refreshToken: Secret; idToken: Secret }
 
@@ -168,14 +168,14 @@ const nothingSecret = new Secret('\u0000')
 type Posted = { kind: 'answer'; status: number; json: unknown } | { kind: 'broken'; code: string }
 
 async function post(
-  { client, authBaseUrl }: LoginServer,
+  { send, authBaseUrl }: LoginServer,
   path: string,
   body: URLSearchParams | object,
   signal: AbortSignal,
 ): Promise<Posted> {
   const isForm = body instanceof URLSearchParams
   try {
-    const answer = await client.send({
+    const answer = await send({
       method: 'POST',
       url: new URL(authBaseUrl + path),
       headers: {
@@ -190,8 +190,12 @@ async function post(
     if (head.failure) return { kind: 'broken', code: 'reply_lost' }
     return { kind: 'answer', status: head.status, json: parseAnswer(Buffer.concat(head.opening).toString('utf8')) }
   } catch (error) {
-    const neverSent = error instanceof TransportError && (error.kind === 'unreachable' || error.kind === 'untrusted')
-    return { kind: 'broken', code: neverSent ? 'auth_unreachable' : 'reply_lost' }
+    const kind = error instanceof TransportError ? error.kind : null
+    const neverSent = kind === 'unreachable' || kind === 'untrusted'
+    return {
+      kind: 'broken',
+      code: kind === 'egress' ? 'egress_unavailable' : neverSent ? 'auth_unreachable' : 'reply_lost',
+    }
   }
 }
 

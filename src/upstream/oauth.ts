@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Secret } from '../lib/secrets.ts'
-import type { UpstreamClient } from './client.ts'
+import type { Answer, SendRequest } from './client.ts'
 import { readWhole } from './opening.ts'
 import { TransportError } from './transport-error.ts'
 
@@ -38,7 +38,7 @@ export const tokenAnswer = z.object({
 
 /** Exchange a refresh token for new tokens. Sends it exactly once, whatever happens. Never throws. */
 export async function refreshTokens(
-  client: UpstreamClient,
+  send: (request: SendRequest) => Promise<Answer>,
   authBaseUrl: string,
   refreshToken: Secret,
 ): Promise<RefreshResult> {
@@ -50,7 +50,7 @@ export async function refreshTokens(
   }
   const signal = AbortSignal.timeout(refreshDeadlineMs)
   try {
-    const answer = await client.send({
+    const answer = await send({
       method: 'POST',
       url: new URL(`${authBaseUrl}/oauth/token`),
       headers: { 'content-type': 'application/json', accept: 'application/json' },
@@ -61,7 +61,9 @@ export async function refreshTokens(
     if (head.failure) return { kind: 'lost', code: 'reply_lost' }
     return resultOf(head.status, Buffer.concat(head.opening).toString('utf8'), refreshToken)
   } catch (error) {
-    const neverSent = error instanceof TransportError && (error.kind === 'unreachable' || error.kind === 'untrusted')
+    const kind = error instanceof TransportError ? error.kind : null
+    if (kind === 'egress') return { kind: 'later', code: 'egress_unavailable' }
+    const neverSent = kind === 'unreachable' || kind === 'untrusted'
     return neverSent ? { kind: 'later', code: 'auth_unreachable' } : { kind: 'lost', code: 'reply_lost' }
   }
 }

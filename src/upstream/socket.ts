@@ -1,8 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import WebSocket from 'ws'
+import type { EgressProxy } from '../domain/egress-proxy.ts'
 import type { Answer } from './client.ts'
 import { Feed, type Sink } from './feed.ts'
-import { abortReason, kindOfFailure, TransportError } from './transport-error.ts'
+import { abortReason, kindOfFailure, TransportError, type Via } from './transport-error.ts'
+import { openTunnel } from './tunnel.ts'
 
 /** The upstream answered the handshake with something else than a socket. */
 export class HandshakeRefused extends Error {
@@ -20,6 +23,8 @@ export class HandshakeRefused extends Error {
 
 /** A socket to the upstream. Turns run on it one after the other. */
 export type UpstreamSocket = {
+  /** Null: the direct way. */
+  via: Via | null
   /** What the handshake's answer said. */
   headers: IncomingHttpHeaders
   isOpen(): boolean
@@ -40,16 +45,19 @@ const usualDeadlines: SocketDeadlines = { connectMs: 8_000, firstMs: 120_000, si
 const maxFrameBytes = 16 * 1024 * 1024
 const maxRefusalBytes = 64 * 1024
 
-/** Opens a socket. @throws HandshakeRefused, TransportError */
-export function openSocket(
+/** Opens a socket, directly or through a proxy. @throws HandshakeRefused, TransportError */
+export async function openSocket(
   url: URL,
   headers: Record<string, string>,
   signal: AbortSignal,
+  proxy: EgressProxy | null = null,
   deadlines: SocketDeadlines = usualDeadlines,
 ): Promise<UpstreamSocket> {
+  const way = await connectionTo(url, proxy, signal, deadlines.connectMs)
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(new TransportError('aborted', abortReason(signal)))
     const socket = new WebSocket(url, {
+      ...way,
       headers,
       handshakeTimeout: deadlines.connectMs,
       maxPayload: maxFrameBytes,
@@ -82,6 +90,26 @@ export function openSocket(
   })
 }
 
+/** What a WebSocket is to run on; nothing where it connects by itself. @throws TransportError */
+export async function connectionTo(
+  url: URL,
+  proxy: EgressProxy | null,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<{ createConnection?: () => Socket }> {
+  if (proxy === null) return {}
+  const isTls = url.protocol === 'wss:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const target = { host, port: Number(url.port) || (isTls ? 443 : 80), isTls }
+  try {
+    const socket = await openTunnel(proxy, target, { timeoutMs, signal })
+    return { createConnection: () => socket }
+  } catch (error) {
+    if (signal.aborted) throw new TransportError('aborted', abortReason(signal))
+    throw new TransportError('egress', error as Error)
+  }
+}
+
 function readText(response: IncomingMessage): Promise<string> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
@@ -112,12 +140,15 @@ function wrap(socket: WebSocket, headers: IncomingHttpHeaders, deadlines: Socket
     if (running) running.closed(code)
     else idleClosed()
   })
-  return {
+  const wrapped: UpstreamSocket = {
+    via: null,
     headers,
     isOpen: () => socket.readyState === WebSocket.OPEN,
     closeCode: () => closeCode,
     turn(frame, signal) {
-      turn = new SocketTurn(socket, headers, signal, deadlines)
+      turn = new SocketTurn(socket, headers, signal, deadlines, wrapped.via)
+      // Told once: later turns have tried no other way.
+      if (wrapped.via) wrapped.via = { ...wrapped.via, failed: [] }
       socket.send(frame, { binary: false })
       return turn
     },
@@ -126,6 +157,7 @@ function wrap(socket: WebSocket, headers: IncomingHttpHeaders, deadlines: Socket
     },
     close: () => socket.close(1000),
   }
+  return wrapped
 }
 
 const dataStart = Buffer.from('data: ')
@@ -139,6 +171,7 @@ const typeBytes = 120
 class SocketTurn implements Answer {
   readonly status = 200
   readonly headers: IncomingHttpHeaders
+  readonly via: Via | null
   readonly #socket: WebSocket
   readonly #signal: AbortSignal
   readonly #feed = new Feed()
@@ -149,7 +182,14 @@ class SocketTurn implements Answer {
   #isOver = false
   readonly #onAbort = () => this.abort()
 
-  constructor(socket: WebSocket, headers: IncomingHttpHeaders, signal: AbortSignal, deadlines: SocketDeadlines) {
+  constructor(
+    socket: WebSocket,
+    headers: IncomingHttpHeaders,
+    signal: AbortSignal,
+    deadlines: SocketDeadlines,
+    via: Via | null,
+  ) {
+    this.via = via
     this.#socket = socket
     this.#signal = signal
     this.headers = { ...headers, 'content-type': 'text/event-stream' }

@@ -1,9 +1,22 @@
-/** Why an exchange broke off. `unreachable`: provably never sent. `silent`: a deadline. `aborted`: by ourselves. */
-export type BreakKind = 'unreachable' | 'untrusted' | 'broken' | 'silent' | 'aborted'
+import { EgressError } from './egress-error.ts'
+
+/**
+ * Why an exchange broke off. `unreachable`: provably never sent. `silent`: a deadline. `aborted`: by ourselves. `egress`: no
+ * proxy gave a way to the upstream; never sent either.
+ */
+export type BreakKind = 'unreachable' | 'untrusted' | 'broken' | 'silent' | 'aborted' | 'egress'
+
+/** A proxy that gave no way, before another one was tried. Times in ms. */
+export type FailedWay = { egressId: string; code: string; atMs: number; tookMs: number }
+
+/** Which proxy a request went through, and which ones had failed it before. `egressId` null: none was left to try. */
+export type Via = { egressId: string | null; failed: readonly FailedWay[] }
 
 /** The transport failed; no answer, or only a part of it. */
 export class TransportError extends Error {
   readonly kind: BreakKind
+  /** Null: the direct way. */
+  via: Via | null = null
   constructor(kind: BreakKind, cause: Error) {
     super(cause.message, { cause })
     this.name = 'TransportError'
@@ -25,6 +38,7 @@ const tooSlow = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
 /** The kind of a failure that the system or the HTTP client reports. */
 export function kindOfFailure(error: Error): BreakKind {
+  if (error instanceof EgressError) return 'egress'
   const code = codeOf(error)
   if (neverSent.has(code)) return 'unreachable'
   if (tooSlow.has(code)) return 'silent'

@@ -10,8 +10,8 @@ export type Verdict =
   | { kind: 'relay' }
   /** The account has reached a limit: the next one, at once. */
   | { kind: 'limited'; by: 'burst' | 'concurrency' | 'window' | 'plan'; error: UpstreamError }
-  /** A passing fault: the same account a few times, then the next. */
-  | { kind: 'transient'; error: UpstreamError }
+  /** A passing fault: the same account a few times, then the next. With a scope it is not held against the account. */
+  | { kind: 'transient'; scope?: 'egress'; error: UpstreamError }
   /** Another account may do better, and this one is not to blame. */
   | { kind: 'try_another'; scope: 'capability' | 'egress'; error: UpstreamError }
   /** The access token was refused: renew it once, then the next account. */
@@ -116,5 +116,6 @@ const scopes: Record<Exclude<Verdict['kind'], 'relay' | 'try_another'>, ErrorSco
 /** What an error concerns; null for an answer that is relayed. Only what concerns the account may touch it. */
 export function scopeOf(verdict: Verdict): ErrorScope | null {
   if (verdict.kind === 'relay') return null
-  return verdict.kind === 'try_another' ? verdict.scope : scopes[verdict.kind]
+  if (verdict.kind === 'try_another') return verdict.scope
+  return (verdict.kind === 'transient' && verdict.scope) || scopes[verdict.kind]
 }

@@ -44,6 +44,7 @@ export function anAccount(id: string, given: Partial<Account> = {}): Account {
     priority: 0,
     tags: [],
     alias: null,
+    egress: { kind: 'default' },
     meters: [],
     limitReached: null,
     burn: null,

@@ -24,6 +24,7 @@ export function createFakeAnswer(given: Partial<Pick<Answer, 'status' | 'headers
   return {
     status: 200,
     headers: {},
+    via: null,
     ...given,
     attach(next) {
       sink = next

@@ -16,12 +16,25 @@ const mayImport: Record<string, readonly string[]> = {
   translate: ['domain', 'lib', 'errors.ts'],
   settings: ['domain', 'store', 'lib'],
   auth: ['domain', 'lib', 'store', 'errors.ts'],
-  accounts: ['domain', 'balancer', 'store', 'upstream', 'lib', 'errors.ts'],
+  egress: ['domain', 'store', 'upstream', 'lib'],
+  accounts: ['domain', 'balancer', 'egress', 'store', 'upstream', 'lib', 'errors.ts'],
   stored: ['domain', 'lib', 'store', 'errors.ts'],
   reports: ['domain', 'lib', 'store', 'errors.ts'],
   notifications: ['domain', 'lib', 'store', 'accounts'],
   sources: ['domain', 'lib', 'store', 'upstream', 'translate', 'errors.ts'],
-  proxy: ['domain', 'balancer', 'accounts', 'upstream', 'store', 'stored', 'sources', 'translate', 'lib', 'errors.ts'],
+  proxy: [
+    'domain',
+    'balancer',
+    'accounts',
+    'egress',
+    'upstream',
+    'store',
+    'stored',
+    'sources',
+    'translate',
+    'lib',
+    'errors.ts',
+  ],
   care: ['domain', 'store', 'lib', 'errors.ts'],
   contract: ['domain'],
   admin: [
@@ -34,6 +47,7 @@ const mayImport: Record<string, readonly string[]> = {
     'settings',
     'reports',
     'sources',
+    'egress',
     'upstream',
     'store',
     'lib',
@@ -60,6 +74,7 @@ const mayImport: Record<string, readonly string[]> = {
     'settings',
     'reports',
     'sources',
+    'egress',
     'upstream',
     'accounts',
     'proxy',
@@ -130,6 +145,15 @@ describe('the architecture', () => {
       ({ path, text }) => /process\.env/.test(text) && !/^(config|main\.ts|commands)/.test(path),
     )
     expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  it('reaches the upstream on the ways of accounts only', () => {
+    const direct = /\b(createUpstreamClient|openSocket|connectionTo)\(/
+    const wrong = sources.filter(({ path, text }) => direct.test(text) && !path.startsWith('upstream/'))
+    // The first wires it; the others are told by `Outbound` which way to take.
+    expect(wrong.map(({ path }) => path).toSorted()).toEqual([
+      ...['app-parts.ts', 'proxy/pass/join-upstream.ts', 'proxy/socket-send.ts'],
+    ])
   })
 
   it('has small files with named exports', () => {

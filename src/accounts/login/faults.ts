@@ -6,6 +6,8 @@ const sentences = {
   code_refused: 'The sign-in server did not accept the code: it was used already, or it is too old. Start again.',
   sign_in_refused: 'The sign-in server refused the sign-in. Start again, or try the other way to sign in.',
   auth_unreachable: 'The sign-in server cannot be reached from this machine. Check its network, then start again.',
+  egress_unavailable:
+    'No proxy gives a way to the sign-in server. Check the ways out in the settings, then start again.',
   reply_lost: 'The answer of the sign-in server was lost on the way. Start again.',
   invalid_response: 'The sign-in server gave an answer that cannot be used. Start again.',
   unusable_tokens: 'The tokens that came do not say whose account it is. Start again, and choose the account there.',
@@ -35,6 +37,7 @@ const byServerCode: Readonly<Record<string, LoginFaultCode>> = {
   expired_token: 'code_expired',
   deviceauth_expired: 'code_expired',
   auth_unreachable: 'auth_unreachable',
+  egress_unavailable: 'egress_unavailable',
   reply_lost: 'reply_lost',
   invalid_response: 'invalid_response',
 }

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto'
 import type { Actor } from '../../domain/access.ts'
 import { isOver, type LoginFault, type LoginFlow, type LoginSecrets } from '../../domain/login.ts'
 import { dayMs, minuteMs } from '../../domain/quota.ts'
+import type { Sender } from '../../egress/outbound.ts'
 import { AppError } from '../../errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { equalInConstantTime, fingerprint, randomId, Secret } from '../../lib/secrets.ts'
 import type { Store } from '../../store/store.ts'
-import type { UpstreamClient } from '../../upstream/client.ts'
+import type { SendRequest } from '../../upstream/client.ts'
 import {
   askForDevice,
   authorizeUrl,
@@ -48,7 +49,7 @@ export type Logins = {
 
 export type LoginsDeps = {
   store: Store
-  client: UpstreamClient
+  client: Sender
   clock: Clock
   authBaseUrl: string
   callbackPort: number
@@ -74,7 +75,10 @@ const usualPort = 1455
 
 export function createLogins(deps: LoginsDeps): Logins {
   const { store, client, clock, authBaseUrl, callbackPort, onChange, onAdded, onOver, onError } = deps
-  const server = { client, authBaseUrl }
+  /** A login that is renewed goes its account's way, a new one the way of all. */
+  const serverFor = ({ accountId }: Pick<LoginFlow, 'accountId'>) => ({
+    ...{ authBaseUrl, send: (request: SendRequest) => client.send(request, accountId) },
+  })
   const redirectUri = `http://localhost:${callbackPort === 0 ? usualPort : callbackPort}${callbackPath}`
   const stopping = new AbortController()
   const running = new Map<string, Promise<unknown>>()
@@ -136,7 +140,7 @@ export function createLogins(deps: LoginsDeps): Logins {
     if (secrets?.method !== 'browser') return flow
     if ('error' in callback) return refuse(flow, callback.error)
     const { code } = callback
-    return finish(flow, () => exchangeCode(server, { code, verifier: secrets.verifier, redirectUri }))
+    return finish(flow, () => exchangeCode(serverFor(flow), { code, verifier: secrets.verifier, redirectUri }))
   }
   const refuse = async (flow: LoginFlow, code: string): Promise<LoginFlow> => {
     const failed = (await fail(flow, faultOfServer(code))) ?? (await read(flow.id))
@@ -159,7 +163,7 @@ export function createLogins(deps: LoginsDeps): Logins {
     const { id, secrets, intervalMs, nextPollAtMs } = flow
     if (secrets?.method !== 'device' || nextPollAtMs === null || intervalMs === null) return
     if (!(await store.logins.takePoll(id, nextPollAtMs, clock.now() + intervalMs))) return
-    const polled = await pollDevice(server, secrets, stopping.signal)
+    const polled = await pollDevice(serverFor(flow), secrets, stopping.signal)
     if (polled.kind === 'slow_down') {
       const slower = Math.min(longestIntervalMs, intervalMs + slowerMs)
       return store.logins.slowDown(id, slower, clock.now() + slower)
@@ -168,7 +172,9 @@ export function createLogins(deps: LoginsDeps): Logins {
     if (polled.kind === 'tokens') return void (await finish(flow, async () => polled))
     if (polled.kind !== 'approved') return
     const { code, verifier } = polled
-    await finish(flow, () => exchangeCode(server, { code, verifier, redirectUri: deviceRedirect(authBaseUrl) }))
+    await finish(flow, () =>
+      exchangeCode(serverFor(flow), { code, verifier, redirectUri: deviceRedirect(authBaseUrl) }),
+    )
   }
 
   /** The flow as it is now: what nobody finished in time, or what a stop has cut off, ends when it is looked at. */
@@ -222,13 +228,13 @@ export function createLogins(deps: LoginsDeps): Logins {
     if (!stopping.signal.aborted) tend().catch(onError)
   }
 
-  const secretsFor = async (method: LoginFlow['method']) => {
+  const secretsFor = async ({ method, accountId }: Pick<LoginFlow, 'method' | 'accountId'>) => {
     if (method === 'browser') {
       const [state, verifier] = [random(), random()]
       const secrets: LoginSecrets = { method, state, verifier }
       return { secrets, lifeMs: browserLifeMs, intervalMs: null, stateHash: fingerprint(state.reveal()) }
     }
-    const offer = await askForDevice(server, clock.now(), stopping.signal)
+    const offer = await askForDevice(serverFor({ accountId }), clock.now(), stopping.signal)
     if (offer.kind !== 'offer') throw noCode(offer.kind === 'disabled' ? null : offer.code)
     const { deviceAuthId, userCode, lifeMs, intervalMs } = offer
     const secrets: LoginSecrets = { method, deviceAuthId, userCode }
@@ -237,7 +243,7 @@ export function createLogins(deps: LoginsDeps): Logins {
 
   return {
     async start({ method, accountId, by }) {
-      const { secrets, lifeMs, intervalMs, stateHash } = await secretsFor(method)
+      const { secrets, lifeMs, intervalMs, stateHash } = await secretsFor({ method, accountId })
       const nowMs = clock.now()
       const waiting = (await list()).filter(({ status }) => status === 'pending')
       for (const flow of waiting.slice(maxWaiting - 1)) {

@@ -1,7 +1,10 @@
 import WebSocket from 'ws'
 import { type AccessToken, TokenError } from '../../accounts/tokens.ts'
 import { isInScope, scopeOf } from '../../domain/api-key.ts'
+import type { EgressProxy } from '../../domain/egress-proxy.ts'
 import { AppError } from '../../errors.ts'
+import { connectionTo } from '../../upstream/socket.ts'
+import { TransportError, type Via } from '../../upstream/transport-error.ts'
 import type { Pass } from './call.ts'
 import { passedHeaders } from './call-headers.ts'
 import type { RealtimeDeps } from './realtime.ts'
@@ -27,16 +30,23 @@ export async function joinUpstream(pass: Pass, place: Place, deps: RealtimeDeps)
   const startedAtMs = deps.clock.now()
   const token = await tokenOf(accountId, deps)
   const identity = { bearer: token.bearer.reveal(), chatgptAccountId: account.chatgptAccountId }
-  const note = (verdict: string, code: string | null, status: number | null) => {
+  const note = (verdict: string, code: string | null, status: number | null, via: Via | null = null) => {
     const atMs = deps.clock.now()
-    pass.attempts.push({ accountId, verdict, scope: null, code, status, atMs, tookMs: atMs - startedAtMs })
+    const scope = verdict === 'try_another' ? 'egress' : null
+    const egressId = via?.egressId ?? null
+    pass.attempts.push({ accountId, verdict, scope, code, status, egressId, atMs, tookMs: atMs - startedAtMs })
   }
   try {
-    const socket = await open(addressOf(place, deps.realtimeBaseUrl), headersOf(pass, identity, deps), pass)
+    const url = addressOf(place, deps.realtimeBaseUrl)
+    const headers = headersOf(pass, identity, deps)
+    const { value: socket, via } = await deps.client.open((proxy) => open(url, headers, pass, proxy), accountId)
     affinity.own(object, accountId, pass.guest.key?.id)
-    note('relay', null, 101)
+    note('relay', null, 101, via)
     return socket
   } catch (error) {
+    const failed = error instanceof TransportError && error.kind === 'egress' ? error : null
+    if (failed) note('try_another', 'egress_unavailable', null, failed.via)
+    if (failed) throw new AppError('egress_unavailable', { message: failed.message })
     if (error instanceof AppError) note('client_fault', error.code, error.status)
     throw error
   }
@@ -81,9 +91,16 @@ function protocolsOf({ headers }: Pass): string[] {
   return offered.map((one) => one.trim()).filter((one) => one !== '' && !one.includes('api-key'))
 }
 
-function open(url: URL, headers: Record<string, string>, pass: Pass): Promise<WebSocket> {
+async function open(
+  url: URL,
+  headers: Record<string, string>,
+  pass: Pass,
+  proxy: EgressProxy | null,
+): Promise<WebSocket> {
+  const way = await connectionTo(url, proxy, pass.signal, connectMs)
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, protocolsOf(pass), {
+      ...way,
       ...{ headers, handshakeTimeout: connectMs, maxPayload: maxFrameBytes },
       ...{ perMessageDeflate: false, followRedirects: false },
     })

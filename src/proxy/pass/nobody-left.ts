@@ -1,5 +1,6 @@
 import type { Decision } from '../../balancer/choose.ts'
 import { AppError } from '../../errors.ts'
+import { closedWayError, isClosedWay } from '../closed-way.ts'
 import { accountsFor } from '../guest.ts'
 import { noneInScope } from '../nothing-left.ts'
 import type { UpstreamRefusal } from '../refusal.ts'
@@ -19,7 +20,8 @@ const retrySeconds = 5
 export function nobodyLeft(pass: Pass, { ownerId }: Call, search: Search, { pool, clock }: PassDeps): Error {
   const { decision, last, isCrowdedOut } = search
   if (isCrowdedOut) return new AppError('overloaded', { retryAfterSeconds: retrySeconds })
-  if (last !== null && last.fault.kind !== 'limited') return last
+  const closed = closedWayError(decision, last?.fault ?? null)
+  if (last !== null && last.fault.kind !== 'limited') return isClosedWay(last.fault) ? (closed ?? last) : last
   if (decision.excluded.some(({ exclusion }) => exclusion.reason === 'busy')) {
     return new AppError('account_cap_reached', { retryAfterSeconds: retrySeconds })
   }
@@ -29,5 +31,6 @@ export function nobodyLeft(pass: Pass, { ownerId }: Call, search: Search, { pool
   }
   const mine = accountsFor(pool, pass.guest)
   if (mine.length === 0) return noneInScope()
+  if (closed) return closed
   return spentPoolError(mine, pass.model ?? '', clock.now()) ?? last ?? new AppError('no_accounts')
 }

@@ -1,16 +1,20 @@
 import { type AccessToken, TokenError } from '../../accounts/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { type Head, readWhole } from '../../upstream/opening.ts'
-import { TransportError } from '../../upstream/transport-error.ts'
+import { TransportError, type Via } from '../../upstream/transport-error.ts'
 import { errorOfBody } from '../../upstream/upstream-error.ts'
-import { judge, scopeOf, type Verdict } from '../../upstream/verdict.ts'
+import { judge, type Verdict } from '../../upstream/verdict.ts'
 import { touchAccount } from '../attempt.ts'
 import type { Fault } from '../refusal.ts'
 import { ownError, verdictOfBreak } from '../send.ts'
+import { triesOf } from '../tries.ts'
 import type { Call, Pass, PassDeps } from './call.ts'
 
 /** How a try ended: with an answer to hand on, or with a fault, and what was said where anything was. */
-export type Tried = { head: Head; fault: null } | { head: Head | null; fault: Fault }
+export type Tried = ({ head: Head; fault: null } | { head: Head | null; fault: Fault }) & {
+  /** The way that failed, where there is no head. */
+  via?: Via | null
+}
 
 /** Answers are held as a whole until they are known to be good. */
 const maxAnswerBytes = 32 * 1024 * 1024
@@ -60,24 +64,27 @@ async function send(
 ): Promise<Tried> {
   const chatgptAccountId = pool.get(accountId)?.chatgptAccountId ?? ''
   try {
-    const answer = await client.send({
-      method,
-      url: new URL(upstreamBaseUrl + path),
-      headers: headersFor({ bearer: token.bearer.reveal(), chatgptAccountId }, accountId),
-      body,
-      signal,
-      headersMs: deadlineMs,
-    })
+    const answer = await client.send(
+      {
+        method,
+        url: new URL(upstreamBaseUrl + path),
+        headers: headersFor({ bearer: token.bearer.reveal(), chatgptAccountId }, accountId),
+        body,
+        signal,
+        headersMs: deadlineMs,
+      },
+      accountId,
+    )
     return judged(await readWhole(answer, maxAnswerBytes), clock.now())
   } catch (failure) {
     if (!(failure instanceof TransportError)) throw failure
     signal.throwIfAborted()
-    return { head: null, fault: verdictOfBreak(failure) }
+    return { head: null, fault: verdictOfBreak(failure), via: failure.via }
   }
 }
 
 function judged(head: Head, nowMs: number): Tried {
-  if (head.failure) throw head.failure
+  if (head.failure) throw Object.assign(head.failure, { via: head.answer.via })
   if (head.opening.reduce((sum, chunk) => sum + chunk.length, 0) >= maxAnswerBytes) {
     throw new AppError('upstream_error', { message: 'The answer of the upstream is too large.' })
   }
@@ -96,11 +103,9 @@ function upToDate(tried: Tried, accountId: string, { version }: AccessToken, { t
 function note(pass: Pass, accountId: string, tried: Tried, startedAtMs: number, { pool, clock }: PassDeps): Tried {
   const { head, fault } = tried
   const verdict: Verdict = fault ?? { kind: 'relay' }
-  const atMs = clock.now()
-  pass.attempts.push({
-    ...{ accountId, verdict: verdict.kind, scope: scopeOf(verdict), code: fault?.error.code ?? null },
-    ...{ status: fault?.error.status ?? head?.status ?? null, atMs, tookMs: atMs - startedAtMs },
-  })
+  const status = fault?.error.status ?? head?.status ?? null
+  const via = head === null ? (tried.via ?? null) : head.answer.via
+  pass.attempts.push(...triesOf({ accountId, verdict, status, via, startedAtMs, atMs: clock.now() }))
   if (concernsTurns(verdict)) touchAccount(pool, accountId, verdict, pass.model ?? '')
   return tried
 }

@@ -3,9 +3,9 @@ import { createGuardian, type Guardian, type SignInNews } from '../../../src/acc
 import { createTokens, TokenError, type Tokens } from '../../../src/accounts/tokens.ts'
 import { type Health, healthy } from '../../../src/domain/account.ts'
 import { dayMs, hourMs, minuteMs } from '../../../src/domain/quota.ts'
+import type { Sender } from '../../../src/egress/outbound.ts'
 import { Secret } from '../../../src/lib/secrets.ts'
 import type { Store } from '../../../src/store/store.ts'
-import type { UpstreamClient } from '../../../src/upstream/client.ts'
 import { TransportError } from '../../../src/upstream/transport-error.ts'
 import { nowMs } from '../../support/accounts.ts'
 import { jwt } from '../../support/auth-json.ts'
@@ -36,7 +36,7 @@ let errors: [name: string, error: string][]
 const lifeMs = 10 * dayMs
 const jwtEnding = (endMs: number) => jwt({ iat: (endMs - lifeMs) / 1000, exp: endMs / 1000 })
 
-const client: UpstreamClient = {
+const client: Sender = {
   async send({ body }) {
     const name = String(JSON.parse(String(body)).refresh_token).replace(/^refresh-|-next$/g, '')
     sent.push(name)
@@ -60,7 +60,6 @@ const client: UpstreamClient = {
     })
     return answer
   },
-  close: async () => {},
 }
 
 beforeEach(async () => {

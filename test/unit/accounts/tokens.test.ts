@@ -2,9 +2,9 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type AccessToken, createTokens, TokenError, type Tokens } from '../../../src/accounts/tokens.ts'
 import { hourMs } from '../../../src/domain/quota.ts'
+import type { Sender } from '../../../src/egress/outbound.ts'
 import { Secret } from '../../../src/lib/secrets.ts'
 import type { NewTokens, Store } from '../../../src/store/store.ts'
-import type { UpstreamClient } from '../../../src/upstream/client.ts'
 import { TransportError } from '../../../src/upstream/transport-error.ts'
 import { nowMs } from '../../support/accounts.ts'
 import { jwt } from '../../support/auth-json.ts'
@@ -41,7 +41,7 @@ const nameIn = ({ bearer }: { bearer: Secret }): string =>
   JSON.parse(Buffer.from(bearer.reveal().split('.')[1] ?? '', 'base64url').toString()).name
 
 /** Answers refreshes from `replies`, and notes which token was sent. */
-const client: UpstreamClient = {
+const client: Sender = {
   async send({ body }) {
     sent.push(JSON.parse(String(body)).refresh_token)
     const reply = replies.shift() ?? refused(500, 'nothing_prepared')
@@ -53,7 +53,6 @@ const client: UpstreamClient = {
     })
     return answer
   },
-  close: async () => {},
 }
 
 beforeEach(async () => {
@@ -66,7 +65,7 @@ beforeEach(async () => {
 })
 afterEach(() => database.dispose())
 
-const make = (over: Store = store, through: UpstreamClient = client): Tokens =>
+const make = (over: Store = store, through: Sender = client): Tokens =>
   createTokens({ store: over, client: through, clock, authBaseUrl: 'http://auth.test', onRotated: () => {} })
 const account = async (name: string, tokens = set(name)) => (await imported(store, name, { tokens })).id
 
@@ -195,9 +194,9 @@ describe('a refresh that fails', () => {
 
   it('does not matter when the account was imported anew meanwhile', async () => {
     const id = await account('old', set('old', nowMs))
-    const slow: UpstreamClient['send'] = async (request) => {
+    const slow: Sender['send'] = async (request) => {
       await store.accounts.import(candidate('old', { tokens: set('imported') }), nowMs)
-      return client.send(request)
+      return client.send(request, null)
     }
     replies = [refused(401, 'refresh_token_reused')]
     const tokens = createTokens({
@@ -227,9 +226,9 @@ describe('a rotated token', () => {
 
   it('replaces the spent one that an import put back meanwhile', async () => {
     const id = await account('old', set('old', nowMs))
-    const send: UpstreamClient['send'] = async (request) => {
+    const send: Sender['send'] = async (request) => {
       await store.accounts.import(candidate('old', { tokens: set('old', nowMs) }), nowMs)
-      return client.send(request)
+      return client.send(request, null)
     }
     replies = [rotation('new')]
     const tokens = createTokens({
@@ -329,9 +328,9 @@ describe('ahead of time', () => {
     const held = new Promise<void>((resolve) => {
       answer = resolve
     })
-    const send: UpstreamClient['send'] = async (request) => {
+    const send: Sender['send'] = async (request) => {
       await held
-      return client.send(request)
+      return client.send(request, null)
     }
     replies = [rotation('new')]
     const tokens = make(store, { ...client, send })

@@ -8,7 +8,7 @@ import { readOpening } from '../../../src/upstream/opening.ts'
 function piecewise() {
   const feed = new Feed()
   const answer: Answer = {
-    ...{ status: 200, headers: {} },
+    ...{ status: 200, headers: {}, via: null },
     attach(sink) {
       feed.attach(sink)
       feed.resume()
