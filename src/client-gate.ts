@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { LRUCache } from 'lru-cache'
 import { type Attempts, createAttempts } from './auth/attempts.ts'
 import { type ApiKey, type Guest, keyStart, keyStatus } from './domain/api-key.ts'
 import type { Settings } from './domain/settings.ts'
@@ -33,11 +34,30 @@ const wrongKeys = { perGuesser: 30, altogether: 600 }
 
 export function createClientGate({ rules, keys, settings, clock }: ClientGateDeps): ClientGate {
   const attempts = createAttempts(clock, wrongKeys)
+  const ranges = new WeakMap<ApiKey, AddressRange[]>()
+  const rangesOf = (key: ApiKey, texts: readonly string[]): AddressRange[] => {
+    const known = ranges.get(key) ?? texts.map(parseRange).filter((range) => range !== null)
+    ranges.set(key, known)
+    return known
+  }
+  /** The same few peers come with every request. */
+  const addresses = new LRUCache<string, { address: string | null }>({ max: 1_000 })
+  const addressOf = (visitor: Visitor): string | null => {
+    const { peer = '' } = visitor
+    const known = addresses.get(peer)
+    if (known) return known.address
+    const text = clientAddress(visitor, rules)
+    const address = text === 'unknown' ? null : text
+    // With trusted proxies the headers count, too.
+    if (rules.trustedProxies.length === 0) addresses.set(peer, { address })
+    return address
+  }
   const check = (key: ApiKey, address: string | null): void => {
     const status = keyStatus(key, clock.now())
     if (status === 'inactive') throw new AppError('api_key_inactive')
     if (status === 'expired') throw new AppError('api_key_expired')
-    if (!isAllowedFrom(key, address)) throw notFrom(address)
+    const { allowedAddresses } = key
+    if (allowedAddresses !== null && !isAllowedFrom(rangesOf(key, allowedAddresses), address)) throw notFrom(address)
     keys.used(key.id)
   }
   const withoutKey = (isHere: boolean, hasOther: boolean): void => {
@@ -49,7 +69,7 @@ export function createClientGate({ rules, keys, settings, clock }: ClientGateDep
   return {
     enter(visitor) {
       const { secret, hasOther } = presented(visitor.headers)
-      const address = addressOf(visitor, rules)
+      const address = addressOf(visitor)
       if (secret === null) {
         withoutKey(isLocal(visitor, rules), hasOther)
         return { key: null, address }
@@ -97,7 +117,7 @@ function presented(headers: IncomingHttpHeaders): { secret: string | null; hasOt
     hasOther = true
     return false
   }
-  const bearer = authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1]
+  const bearer = authorization === undefined ? undefined : bearerOf(authorization)
   if (isOurs(bearer)) return { secret: bearer, hasOther }
   const given = typeof apiKey === 'string' ? apiKey.trim() : undefined
   if (isOurs(given)) return { secret: given, hasOther }
@@ -110,9 +130,9 @@ function presented(headers: IncomingHttpHeaders): { secret: string | null; hasOt
   return { secret: null, hasOther }
 }
 
-function addressOf(visitor: Visitor, rules: GateRules): string | null {
-  const address = clientAddress(visitor, rules)
-  return address === 'unknown' ? null : address
+/** Without a pattern: Codex's own token is long, and comes with every request. */
+function bearerOf(authorization: string): string | undefined {
+  return authorization.slice(0, 7).toLowerCase() === 'bearer ' ? authorization.slice(7).trim() : undefined
 }
 
 /** @returns what the guesser is told: that the key is wrong, or after too many of them that there were too many */
@@ -128,18 +148,7 @@ function wrongKey(attempts: Attempts, address: string, isHere: boolean): AppErro
   }
 }
 
-const rangesOfKeys = new WeakMap<ApiKey, AddressRange[]>()
-
-function isAllowedFrom(key: ApiKey, address: string | null): boolean {
-  if (key.allowedAddresses === null) return true
-  let ranges = rangesOfKeys.get(key)
-  if (ranges === undefined) {
-    ranges = key.allowedAddresses.flatMap((text) => {
-      const range = parseRange(text)
-      return range === null ? [] : [range]
-    })
-    rangesOfKeys.set(key, ranges)
-  }
+function isAllowedFrom(ranges: readonly AddressRange[], address: string | null): boolean {
   const parsed = address === null ? null : parseAddress(address)
   return parsed !== null && isWithin(parsed, ranges)
 }
