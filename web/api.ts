@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type {
   AccountChange,
   AccountList,
@@ -8,14 +9,17 @@ import type {
 } from '../src/contract/accounts.ts'
 import type { AffinityView } from '../src/contract/affinities.ts'
 import type { ApiKeyChange, ApiKeyCreated, ApiKeyView } from '../src/contract/api-keys.ts'
+import type { AuditLog } from '../src/contract/audit.ts'
+import type { FirewallView } from '../src/contract/firewall.ts'
 import type { Forecast } from '../src/contract/forecast.ts'
 import type { ChannelTest, ChannelView } from '../src/contract/notification-channels.ts'
 import type { RuleView } from '../src/contract/notification-rules.ts'
 import type { NotificationView } from '../src/contract/notifications.ts'
 import type { ModelList, Overview, Timeframe } from '../src/contract/overview.ts'
+import type { PasskeyList, PasskeyView } from '../src/contract/passkeys.ts'
 import type { RequestLog, RequestView } from '../src/contract/requests.ts'
 import type { RedemptionView, ResetCreditList } from '../src/contract/reset-credits.ts'
-import type { SessionList, SessionView, TotpOffer } from '../src/contract/session.ts'
+import type { SessionList, SessionView, TotpOffer, ViewerAccess } from '../src/contract/session.ts'
 import type { SettingsView } from '../src/contract/settings.ts'
 import type { AccountStatisticsView, DashboardStatistics } from '../src/contract/statistics.ts'
 import type { WhatIfView } from '../src/contract/what-if.ts'
@@ -49,6 +53,10 @@ const account = (id: string) => `/api/accounts/${encodeURIComponent(id)}`
 /** What a page of the request log is asked for. */
 export type RequestFilter = { status?: string; accountId?: string; model?: string; since?: string; search?: string }
 
+/** What the audit log is narrowed to. */
+export type AuditFilter = { action?: string; outcome?: string }
+export type AuditPage = z.infer<typeof AuditLog>
+
 type AffinityPage = { items: AffinityView[]; nextCursor: string | null }
 
 /** One function per endpoint. All of them throw ApiError. */
@@ -66,6 +74,27 @@ export const api = {
   confirmTotp: (code: string) => call<{ recoveryCodes: string[] }>('POST', `${auth}/totp/setup/confirm`, { code }),
   disableTotp: (code: string) => call('POST', `${auth}/totp/disable`, { code }),
   sessions: () => call<SessionList>('GET', `${auth}/sessions`),
+  endSession: (id: string) => call('DELETE', `${auth}/sessions/${encodeURIComponent(id)}`),
+  passkeys: () => call<PasskeyList>('GET', `${auth}/passkeys`),
+  passkeyChallenge: () => call<object>('POST', `${auth}/passkeys/challenge`),
+  logInWithPasskey: (passkey: object) => call<SessionView>('POST', `${auth}/passkeys/login`, { passkey }),
+  startPasskey: (proof: { password: string } | { passkey: object }) =>
+    call<object>('POST', `${auth}/passkeys/start`, proof),
+  addPasskey: (made: { name: string; passkey: object }) => call<PasskeyView>('POST', `${auth}/passkeys`, made),
+  renamePasskey: (id: string, name: string) =>
+    call<PasskeyView>('PATCH', `${auth}/passkeys/${encodeURIComponent(id)}`, { name }),
+  removePasskey: (id: string) => call('DELETE', `${auth}/passkeys/${encodeURIComponent(id)}`),
+  viewers: () => call<ViewerAccess>('GET', `${auth}/viewer-password`),
+  setViewerPassword: (password: string) => call<ViewerAccess>('PUT', `${auth}/viewer-password`, { password }),
+  removeViewerPassword: () => call('DELETE', `${auth}/viewer-password`),
+  firewall: () => call<FirewallView>('GET', '/api/firewall'),
+  addAddress: (entry: { cidr: string; note: string }) => call('POST', '/api/firewall', entry),
+  setFirewall: (change: { mode: Partial<FirewallView['mode']>; force: boolean }) =>
+    call<FirewallView>('PATCH', '/api/firewall', change),
+  removeAddress: ({ id, force }: { id: string; force: boolean }) =>
+    call('DELETE', `/api/firewall/${encodeURIComponent(id)}?force=${force}`),
+  auditLog: (filter: AuditFilter, cursor: string | null) =>
+    call<AuditPage>('GET', `/api/audit-logs?${query({ ...filter, limit: 20, cursor })}`),
   logOutOthers: () => call<{ ended: number }>('POST', `${auth}/logout-others`),
 
   overview: (timeframe: Timeframe) => call<Overview>('GET', `/api/dashboard/overview?timeframe=${timeframe}`),

@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet } from '@tanstack/react-router'
 import { useEffect } from 'react'
+import type { SessionView } from '../src/contract/session.ts'
 import { startLive } from './live.ts'
 import { t } from './messages/index.ts'
 import { SignIn } from './pages/sign-in.tsx'
@@ -12,7 +13,7 @@ import { Loaded } from './ui/states.tsx'
 /** Who is not signed in sees the sign-in page, at the address that was asked for; everybody else the page itself. */
 export function App() {
   const session = useQuery(queries.session())
-  if (session.data?.authenticated) return <SignedIn demo={session.data.demo} version={session.data.version} />
+  if (session.data?.authenticated) return <SignedIn session={session.data} />
   if (session.data !== undefined) return <SignIn session={session.data} />
   return (
     <main className="gate">
@@ -23,11 +24,11 @@ export function App() {
   )
 }
 
-function SignedIn({ demo, version }: { demo: boolean; version: string }) {
+function SignedIn({ session }: { session: SessionView }) {
   const client = useQueryClient()
   useEffect(() => startLive(client), [client])
   return (
-    <Shell demo={demo} version={version}>
+    <Shell session={session}>
       <Outlet />
     </Shell>
   )

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions, skipToken } from '@tanstack/react-query'
 import type { LiveRequest } from '../src/contract/live.ts'
 import type { Timeframe } from '../src/contract/overview.ts'
-import { ApiError, api, type RequestFilter } from './api.ts'
+import { ApiError, type AuditFilter, api, type RequestFilter } from './api.ts'
 
 /** How the stream of live events stands, as the page last knew. */
 export type LiveState = {
@@ -62,6 +62,16 @@ export const queries = {
       refetchInterval: 20_000,
     }),
   sessions: () => queryOptions({ queryKey: ['sessions'], queryFn: api.sessions }),
+  passkeys: () => queryOptions({ queryKey: ['passkeys'], queryFn: api.passkeys }),
+  viewers: () => queryOptions({ queryKey: ['viewers'], queryFn: api.viewers }),
+  firewall: () => queryOptions({ queryKey: ['firewall'], queryFn: api.firewall }),
+  auditLog: (filter: AuditFilter) =>
+    infiniteQueryOptions({
+      queryKey: ['audit', filter] as const,
+      queryFn: ({ pageParam }) => api.auditLog(filter, pageParam),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.nextCursor,
+    }),
 
   /** The next three are never fetched: the live stream writes them. Requests on their way, newest first. */
   running: () => queryOptions<LiveRequest[]>({ queryKey: ['running'], queryFn: skipToken, initialData: [] }),

@@ -1,19 +1,23 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
+import type { SessionView } from '../src/contract/session.ts'
 import { age } from './format.ts'
 import iconUrl from './icon.svg'
 import { t } from './messages/index.ts'
 import { useNow } from './now.ts'
 import { needsPerson } from './parts/standing.ts'
 import { ThemeSwitch } from './parts/theme-switch.tsx'
+import { ViewerSession } from './parts/viewer-session.tsx'
 import { queries } from './queries.ts'
+import { useIsAdmin } from './role.tsx'
 import { Toasts } from './ui/toast.tsx'
 
-type ShellProps = { demo: boolean; version: string; children: ReactNode }
+type ShellProps = { session: SessionView; children: ReactNode }
 
 /** The frame of every page: navigation, how live it is, and whether it is a demo. */
-export function Shell({ demo, version, children }: ShellProps) {
+export function Shell({ session, children }: ShellProps) {
+  const { demo, version, authMode, role } = session
   return (
     <div className="shell">
       <a className="skip" href="#main">
@@ -26,10 +30,11 @@ export function Shell({ demo, version, children }: ShellProps) {
           <LiveDot />
         </div>
         <Navigation />
-        <SideEnd version={version} />
+        <SideEnd version={version} isViewer={role === 'viewer'} />
       </header>
       <div className="content">
         {demo && <DemoBand />}
+        {authMode === 'disabled' && <OpenBand />}
         <main id="main" tabIndex={-1}>
           {children}
         </main>
@@ -47,7 +52,17 @@ export function DemoBand() {
   )
 }
 
+/** Whoever gets here may do everything, and should know it. */
+function OpenBand() {
+  return (
+    <aside className="demo-band" aria-label={t('shell.openLabel')}>
+      {t('shell.open')}
+    </aside>
+  )
+}
+
 function Navigation() {
+  const isAdmin = useIsAdmin()
   const accounts = useQuery(queries.accounts())
   const needy = accounts.data?.accounts.filter(needsPerson).length ?? 0
   return (
@@ -65,7 +80,7 @@ function Navigation() {
         )}
       </Link>
       <Link to="/requests">{t('page.requests')}</Link>
-      <Link to="/keys">{t('page.keys')}</Link>
+      {isAdmin && <Link to="/keys">{t('page.keys')}</Link>}
       <Link to="/connect">{t('page.connect')}</Link>
       <Link to="/settings">{t('page.settings')}</Link>
     </nav>
@@ -86,7 +101,7 @@ function LiveDot() {
   )
 }
 
-function SideEnd({ version }: { version: string }) {
+function SideEnd({ version, isViewer }: { version: string; isViewer: boolean }) {
   const { data } = useQuery(queries.live())
   return (
     <div className="side-end">
@@ -95,6 +110,7 @@ function SideEnd({ version }: { version: string }) {
           {t('shell.reload')}
         </button>
       )}
+      {isViewer && <ViewerSession />}
       <ThemeSwitch />
       <p className="small">v{version}</p>
     </div>

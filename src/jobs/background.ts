@@ -5,7 +5,7 @@ import type { Keys } from '../accounts/keys.ts'
 import type { Ledger } from '../accounts/ledger.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { UsagePoll } from '../accounts/usage-poll.ts'
-import { hourMs, minuteMs } from '../domain/quota.ts'
+import { dayMs, hourMs, minuteMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ModelSources } from '../sources/sources.ts'
 import type { Store } from '../store/store.ts'
@@ -97,10 +97,15 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
   ]
 }
 
+/** The audit log is kept this long. What a flood has left goes over several hours. */
+const auditMs = 365 * dayMs
+const prunedAtOnce = 10_000
+
 async function prune(deps: BackgroundDeps, nowMs: number): Promise<void> {
   const { store, rollup, sources, stored, notifications, ledger } = deps
   await store.affinity.prune(nowMs)
   await store.sessions.prune(nowMs)
+  await store.audit.prune(nowMs - auditMs, prunedAtOnce)
   await sources.tend()
   await rollup.prune()
   await stored.prune()

@@ -88,7 +88,7 @@ export const enSetup = {
   'password.changeHint': 'At least 8 characters. Other browsers are signed out.',
   'password.removeTitle': 'Remove the password',
   'password.removeWhat':
-    'The second factor goes with it, and every browser is signed out. Then only this machine gets in.',
+    'Two-factor sign-in, passkeys and the viewers’ password go with it, and every browser is signed out. Then only this machine gets in.',
   'password.removeDo': 'Remove password',
   'password.removed': 'The password is removed',
   'totp.title': 'Two-factor sign-in',

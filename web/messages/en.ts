@@ -6,6 +6,7 @@ import { enKeys } from './en-keys.ts'
 import { enNotifications } from './en-notifications.ts'
 import { enRequest } from './en-request.ts'
 import { enRouting } from './en-routing.ts'
+import { enSecurity } from './en-security.ts'
 import { enSetup } from './en-setup.ts'
 
 /** Every text of the dashboard. Another language is an object of the same shape. */
@@ -249,5 +250,6 @@ export const en = {
   ...enNotifications,
   ...enRequest,
   ...enRouting,
+  ...enSecurity,
   ...enSetup,
 } as const

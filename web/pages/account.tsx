@@ -15,6 +15,7 @@ import { windowText } from '../parts/forecast-text.ts'
 import { planName, standingOf, windowName } from '../parts/standing.ts'
 import { Meters, Windows } from '../parts/windows.tsx'
 import { queries } from '../queries.ts'
+import { AdminOnly } from '../role.tsx'
 import { Facts } from '../ui/facts.tsx'
 import { Page, Section } from '../ui/page.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
@@ -76,14 +77,18 @@ function OneAccount({ account }: { account: AccountView }) {
           </Section>
         </div>
         <Section title={t('account.use')}>
-          <Preferences account={account} />
+          <AdminOnly>
+            <Preferences account={account} />
+          </AdminOnly>
         </Section>
       </div>
       <Section title={t('account.trends')}>
         <Trends account={account} />
       </Section>
       <Section title={t('threads.title')}>
-        <Threads account={account} nowMs={nowMs} />
+        <AdminOnly>
+          <Threads account={account} nowMs={nowMs} />
+        </AdminOnly>
       </Section>
       <Section title={t('credits.title')} aside={<span className="small">{t('credits.what')}</span>}>
         <ResetCredits account={account} nowMs={nowMs} />

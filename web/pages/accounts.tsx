@@ -7,6 +7,7 @@ import { AccountList } from '../parts/account-list.tsx'
 import { AddAccounts } from '../parts/add-accounts.tsx'
 import { serveSentence } from '../parts/standing.ts'
 import { queries } from '../queries.ts'
+import { AdminOnly } from '../role.tsx'
 import { Page, Section } from '../ui/page.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
 
@@ -23,7 +24,9 @@ export function AccountsPage() {
         </Loaded>
       </Section>
       <Section title={t('accounts.add')}>
-        <AddAccounts />
+        <AdminOnly>
+          <AddAccounts />
+        </AdminOnly>
       </Section>
       {(accounts.data?.accounts.length ?? 0) > 0 && <PoolStatistics />}
     </Page>

@@ -5,6 +5,7 @@ import type { RequestFilter } from '../api.ts'
 import { t } from '../messages/index.ts'
 import { RequestTable } from '../parts/request-table.tsx'
 import { queries } from '../queries.ts'
+import { useIsAdmin } from '../role.tsx'
 import { Select } from '../ui/controls.tsx'
 import { Page } from '../ui/page.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
@@ -99,6 +100,7 @@ type FiltersProps = { search: Search; onChange: (changes: Search) => void }
 function Filters({ search, onChange }: FiltersProps) {
   const accounts = useQuery(queries.accounts())
   const models = useQuery(queries.models())
+  const isAdmin = useIsAdmin()
   const all = { value: '', label: t('filter.all') }
   const names = (accounts.data?.accounts ?? []).map((one) => ({ value: one.accountId, label: one.displayName }))
   const slugs = (models.data?.models ?? []).map(({ id }) => ({ value: id, label: id }))
@@ -127,7 +129,7 @@ function Filters({ search, onChange }: FiltersProps) {
           onChange={(value) => onChange({ [name]: value })}
         />
       ))}
-      <TextFilter value={search.q ?? ''} onChange={(q) => onChange({ q })} />
+      {isAdmin && <TextFilter value={search.q ?? ''} onChange={(q) => onChange({ q })} />}
     </search>
   )
 }

@@ -4,13 +4,22 @@ import type { SessionView } from '../../src/contract/session.ts'
 import { api } from '../api.ts'
 import iconUrl from '../icon.svg'
 import { t } from '../messages/index.ts'
+import { browserHasPasskeys, signInWithPasskey } from '../passkeys.ts'
 import { queries } from '../queries.ts'
 import { DemoBand } from '../shell.tsx'
 import { Field, Form } from '../ui/field.tsx'
+import { Problem } from '../ui/states.tsx'
 
 /** The door: a password, then a code where one is owed; or the first password, with the token from the log. */
 export function SignIn({ session }: { session: SessionView }) {
-  const step = session.bootstrapRequired ? 'first' : session.totpRequiredOnLogin ? 'code' : 'password'
+  const step = session.proxyRequired
+    ? 'proxy'
+    : session.bootstrapRequired
+      ? 'first'
+      : session.totpRequiredOnLogin
+        ? 'code'
+        : 'password'
+  const hasPasskeys = session.passkeysOffered && browserHasPasskeys()
   return (
     <>
       {session.demo && <DemoBand />}
@@ -21,8 +30,9 @@ export function SignIn({ session }: { session: SessionView }) {
           codex-lb
         </p>
         {step === 'first' && <FirstPassword />}
-        {step === 'password' && <Password />}
-        {step === 'code' && <Code />}
+        {step === 'proxy' && <ProxyFirst />}
+        {step === 'password' && <Password hasPasskeys={hasPasskeys} />}
+        {step === 'code' && <Code hasPasskeys={hasPasskeys} />}
       </main>
     </>
   )
@@ -37,7 +47,29 @@ function useStep<Values>(act: (values: Values) => Promise<SessionView>) {
   })
 }
 
-function Password() {
+/** Nobody can sign in from here: the proxy has not said who it is. */
+function ProxyFirst() {
+  return (
+    <div>
+      <h1>{t('signIn.proxyTitle')}</h1>
+      <p className="quiet">{t('signIn.proxyWhat')}</p>
+    </div>
+  )
+}
+
+function PasskeyButton({ label }: { label: string }) {
+  const { mutate, error, isPending } = useStep(signInWithPasskey)
+  return (
+    <div className="stack">
+      <button type="button" disabled={isPending} onClick={() => mutate()}>
+        {isPending ? t('state.working') : label}
+      </button>
+      <Problem error={error} />
+    </div>
+  )
+}
+
+function Password({ hasPasskeys }: { hasPasskeys: boolean }) {
   const { mutate, error, isPending } = useStep(api.logIn)
   return (
     <>
@@ -58,11 +90,12 @@ function Password() {
           error={error}
         />
       </Form>
+      {hasPasskeys && <PasskeyButton label={t('signIn.passkey')} />}
     </>
   )
 }
 
-function Code() {
+function Code({ hasPasskeys }: { hasPasskeys: boolean }) {
   const [isRecovery, setRecovery] = useState(false)
   const { mutate, error, isPending } = useStep(api.giveCode)
   const leave = useLeave()
@@ -86,6 +119,7 @@ function Code() {
       >
         <Field key={input.label} name="code" className="code-input" autoFocus error={error} {...input} />
       </Form>
+      {hasPasskeys && <PasskeyButton label={t('signIn.passkeyForCode')} />}
       <div className="row">
         <button type="button" className="plain" onClick={() => setRecovery(!isRecovery)}>
           {t(isRecovery ? 'signIn.useCode' : 'signIn.useRecovery')}

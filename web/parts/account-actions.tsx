@@ -3,6 +3,7 @@ import { useState } from 'react'
 import type { AccountView } from '../../src/contract/accounts.ts'
 import { api } from '../api.ts'
 import { t } from '../messages/index.ts'
+import { AdminOnly } from '../role.tsx'
 import { Confirm } from '../ui/dialog.tsx'
 import { Problem } from '../ui/states.tsx'
 import { toast } from '../ui/toast.tsx'
@@ -12,7 +13,15 @@ type Deed = { act: (id: string) => Promise<unknown>; done: string }
 type Props = { account: AccountView; onDeleted?: () => void }
 
 /** Pause or put back, and delete: whatever can be done with one account. */
-export function AccountActions({ account, onDeleted }: Props) {
+export function AccountActions(props: Props) {
+  return (
+    <AdminOnly isSilent>
+      <Actions {...props} />
+    </AdminOnly>
+  )
+}
+
+function Actions({ account, onDeleted }: Props) {
   const { accountId, displayName: name } = account
   const [isAsking, setAsking] = useState(false)
   const client = useQueryClient()

@@ -21,6 +21,11 @@ export function Sessions() {
       return client.invalidateQueries({ queryKey: ['sessions'] })
     },
   })
+  const one = useMutation({
+    mutationFn: api.endSession,
+    onSuccess: () => toast(t('sessions.endedOne')),
+    onSettled: () => client.invalidateQueries({ queryKey: ['sessions'] }),
+  })
   const leave = useMutation({
     mutationFn: api.logOut,
     onSettled: () => client.invalidateQueries({ queryKey: ['session'] }),
@@ -44,14 +49,36 @@ export function Sessions() {
                   </>
                 ),
               },
+              {
+                name: t('sessions.role'),
+                cell: ({ role, pending }) => (pending ? t('sessions.pending') : t(`role.${role}`)),
+              },
+              { name: t('sessions.method'), isExtra: true, cell: ({ method }) => t(`method.${method}`) },
               { name: t('sessions.address'), isExtra: true, cell: ({ address }) => address ?? '–' },
               {
                 name: t('sessions.seen'),
                 cell: ({ lastSeenAt }) => <Moment at={lastSeenAt}>{age(lastSeenAt, nowMs)}</Moment>,
               },
+              {
+                name: t('column.action'),
+                isNameHidden: true,
+                isNumber: true,
+                cell: ({ id, current, userAgent }) =>
+                  !current && (
+                    <button
+                      type="button"
+                      className="plain"
+                      aria-label={t('sessions.endName', { name: userAgent ?? t('sessions.unknown') })}
+                      disabled={one.isPending}
+                      onClick={() => one.mutate(id)}
+                    >
+                      {t('sessions.end')}
+                    </button>
+                  ),
+              },
             ]}
           />
-          <Problem error={others.error ?? leave.error} />
+          <Problem error={others.error ?? one.error ?? leave.error} />
           <div className="row">
             <button type="button" disabled={others.isPending || items.length < 2} onClick={() => others.mutate()}>
               {t('sessions.endOthers')}

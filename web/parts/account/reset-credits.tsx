@@ -6,6 +6,7 @@ import { api } from '../../api.ts'
 import { percent, when } from '../../format.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
+import { useIsAdmin } from '../../role.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
 import { Empty, Loaded, Problem } from '../../ui/states.tsx'
 import { Moment } from '../../ui/status.tsx'
@@ -26,6 +27,7 @@ export function ResetCredits({ account, nowMs }: Props) {
 function Credits({ account, nowMs }: Props) {
   const { accountId } = account
   const client = useQueryClient()
+  const isAdmin = useIsAdmin()
   const credits = useQuery(queries.resetCredits(accountId))
   const [asked, setAsked] = useState<Which | null>(null)
   const redeem = useMutation({
@@ -58,7 +60,7 @@ function Credits({ account, nowMs }: Props) {
             <CreditTable
               credits={data}
               nowMs={nowMs}
-              isBlocked={redeem.isPending || pending !== undefined}
+              isBlocked={!isAdmin || redeem.isPending || pending !== undefined}
               onUse={setAsked}
             />
             {data.redemptions.length > 0 && (
