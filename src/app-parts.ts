@@ -33,6 +33,7 @@ import { createRequestFold } from './jobs/request-fold.ts'
 import { createRollup } from './jobs/rollup.ts'
 import { createBus } from './lib/bus.ts'
 import type { Clock } from './lib/clock.ts'
+import { egressFacts } from './notifications/egress-facts.ts'
 import { createKeyLimits } from './notifications/key-limits.ts'
 import { createNotifications } from './notifications/notifications.ts'
 import { maxBodyBytes } from './proxy/body.ts'
@@ -135,6 +136,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const notifications = createNotifications({
     ...{ store, bus, pool, clock, version },
     keyLimits: createKeyLimits({ keys, ledger }),
+    egress: () => egressFacts(egress, clock),
   })
   const takeIn = createTakeIn({ pool, bus, usagePoll, catalogue })
   const logins = createLogins({

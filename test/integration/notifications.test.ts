@@ -3,6 +3,7 @@ import { hourMs, minuteMs } from '../../src/domain/quota.ts'
 import { apiOf } from '../support/api.ts'
 import { createManualClock, type ManualClock } from '../support/clock.ts'
 import { eventually } from '../support/import-client.ts'
+import { startHttpProxy } from '../support/proxies.ts'
 import { answering, type Receiver, startReceiver } from '../support/receiver.ts'
 import { type Rig, startRig } from '../support/start.ts'
 import { a, ask, b, hurry } from '../support/turns.ts'
@@ -125,6 +126,29 @@ describe('a rule', { timeout: 30_000 }, () => {
     await rig.importAccounts(a)
     await passUntil('both are told', () => receiver.received.length >= 4)
     expect(titles().slice(2)).toEqual(['end: An account is signed in again', 'end: An account is signed in again'])
+  })
+
+  it('tells of an egress proxy that stays down, and when it works again', async () => {
+    const proxy = await startHttpProxy()
+    const made = await api('POST', '/api/egress-proxies', {
+      ...{ name: 'Office', scheme: 'http', host: '127.0.0.1', port: proxy.port },
+    })
+    expect(made.status).toBe(201)
+    const egress = { kind: 'proxy', id: made.body.id }
+    for (const email of [a, b]) {
+      await api('PATCH', `/api/accounts/${(await rig.account(email)).accountId}`, { egress })
+    }
+    await rule({ kind: 'egress_down' })
+    expect((await hurry(clock, ask(rig))).status).toBe(200)
+    await proxy.close()
+    await hurry(clock, ask(rig))
+    await countIs(1)
+    expect(told()[0]).toMatchObject({ title: 'An egress proxy does not work', about: [{ name: 'Office' }] })
+    await proxy.open()
+    await passUntil('a turn goes through again', async () => (await hurry(clock, ask(rig))).status === 200)
+    await countIs(2)
+    expect(titles()[1]).toBe('end: An egress proxy works again')
+    await proxy.close()
   })
 
   it('tells when all accounts are out, and when the first comes back', async () => {

@@ -20,7 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   accounts: ['domain', 'balancer', 'egress', 'store', 'upstream', 'lib', 'errors.ts'],
   stored: ['domain', 'lib', 'store', 'errors.ts'],
   reports: ['domain', 'lib', 'store', 'errors.ts'],
-  notifications: ['domain', 'lib', 'store', 'accounts'],
+  notifications: ['domain', 'lib', 'store', 'accounts', 'egress'],
   sources: ['domain', 'lib', 'store', 'upstream', 'translate', 'errors.ts'],
   proxy: [
     'domain',

@@ -17,7 +17,7 @@ export type KeyLimitFact = {
 }
 
 /** One way out. `isUp` null: not known yet. */
-type EgressFact = { id: string; name: string; isUp: boolean | null; reason: string | null }
+export type EgressFact = { id: string; name: string; isUp: boolean | null; reason: string | null }
 
 /** What rules look at. Everything is in memory; null: not known now. */
 export type Facts = {
