@@ -12,6 +12,7 @@ import type { ApiKeyChange, ApiKeyCreated, ApiKeyView } from '../src/contract/ap
 import type { AuditLog } from '../src/contract/audit.ts'
 import type { FirewallView } from '../src/contract/firewall.ts'
 import type { Forecast } from '../src/contract/forecast.ts'
+import type { ModelSourceList, ModelSourceTest, ModelSourceView } from '../src/contract/model-sources.ts'
 import type { ChannelTest, ChannelView } from '../src/contract/notification-channels.ts'
 import type { RuleView } from '../src/contract/notification-rules.ts'
 import type { NotificationView } from '../src/contract/notifications.ts'
@@ -48,6 +49,7 @@ export class ApiError extends Error {
 
 const auth = '/api/dashboard-auth'
 const apiKey = (id: string) => `/api/api-keys/${encodeURIComponent(id)}`
+const modelSource = (id: string) => `/api/model-sources/${encodeURIComponent(id)}`
 const account = (id: string) => `/api/accounts/${encodeURIComponent(id)}`
 
 /** What a page of the request log is asked for. */
@@ -136,6 +138,13 @@ export const api = {
   changeChannel: (id: string, change: object) => call<ChannelView>('PATCH', `/api/notification-channels/${id}`, change),
   removeChannel: (id: string) => call('DELETE', `/api/notification-channels/${id}`),
   testChannel: (id: string) => call<ChannelTest>('POST', `/api/notification-channels/${id}/test`),
+  modelSources: () => call<ModelSourceList>('GET', '/api/model-sources'),
+  addModelSource: (body: object) => call<ModelSourceView>('POST', '/api/model-sources', body),
+  changeModelSource: (id: string, change: object) => call<ModelSourceView>('PATCH', modelSource(id), change),
+  removeModelSource: (id: string) => call('DELETE', modelSource(id)),
+  orderModelSources: (ids: string[]) => call<ModelSourceList>('POST', '/api/model-sources/order', { ids }),
+  testModelSource: (id: string) => call<ModelSourceTest>('POST', `${modelSource(id)}/test`),
+  sourceModels: (id: string) => call<{ items: string[] }>('GET', `${modelSource(id)}/models`),
   rules: () => call<{ items: RuleView[] }>('GET', '/api/notification-rules'),
   addRule: (body: object) => call<RuleView>('POST', '/api/notification-rules', body),
   changeRule: (id: string, change: object) => call<RuleView>('PATCH', `/api/notification-rules/${id}`, change),

@@ -54,7 +54,10 @@ export function startLive(client: QueryClient): () => void {
     on('totals', (totals) =>
       client.setQueryData(queries.overview('1d').queryKey, (before) => before && { ...before, ...totals }),
     )
-    on('settings', () => void client.invalidateQueries({ queryKey: ['settings'] }))
+    on('settings', () => {
+      void client.invalidateQueries({ queryKey: ['settings'] })
+      void client.invalidateQueries({ queryKey: ['model-sources'] })
+    })
     on('egress', () => void client.invalidateQueries({ queryKey: ['egress'] }))
     on('resync', () => readAgain(client))
     opened.addEventListener('error', () => {

@@ -49,6 +49,9 @@ export const queries = {
   apiKeys: () => queryOptions({ queryKey: ['api-keys'], queryFn: api.apiKeys }),
   description: () =>
     queryOptions({ queryKey: ['description'], queryFn: api.description, staleTime: Number.POSITIVE_INFINITY }),
+  modelSources: () => queryOptions({ queryKey: ['model-sources'], queryFn: api.modelSources }),
+  sourceModels: (id: string) =>
+    queryOptions({ queryKey: ['source-models', id], queryFn: () => api.sourceModels(id), refetchInterval: false }),
   models: () => queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: 5 * 60_000 }),
   settings: () => queryOptions({ queryKey: ['settings'], queryFn: api.settings }),
   channels: () => queryOptions({ queryKey: ['channels'], queryFn: api.channels }),

@@ -86,6 +86,11 @@ const clients = createRoute({
   path: 'clients',
   component: lazyRouteComponent(() => import('./pages/settings-clients.tsx'), 'ClientSettings'),
 })
+const sources = createRoute({
+  getParentRoute: () => settings,
+  path: 'sources',
+  component: lazyRouteComponent(() => import('./pages/settings-sources.tsx'), 'SourceSettings'),
+})
 const notifications = createRoute({
   getParentRoute: () => settings,
   path: 'notifications',
@@ -117,7 +122,7 @@ export const router = createRouter({
     keys,
     key,
     connect,
-    settings.addChildren([settingsStart, routing, clients, notifications, security, appearance, apiPage]),
+    settings.addChildren([settingsStart, routing, clients, sources, notifications, security, appearance, apiPage]),
   ]),
   defaultPreload: 'intent',
 })

@@ -9,7 +9,7 @@ import {
   ModelSourceView,
   NewModelSource,
 } from '../contract/model-sources.ts'
-import type { ModelSource, SourceDefinition } from '../domain/model-source.ts'
+import type { SourceDefinition } from '../domain/model-source.ts'
 import { AppError } from '../errors.ts'
 import { refusalOfAddress } from '../lib/addresses.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -18,6 +18,7 @@ import type { SourceClient } from '../sources/client.ts'
 import { restEndOf } from '../sources/health.ts'
 import { listModels, type Probe, probeSource } from '../sources/probe.ts'
 import type { ModelSources } from '../sources/sources.ts'
+import type { ModelSource } from '../store/model-source-store.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
 import { type AnyRoute, route } from './route.ts'

@@ -1,4 +1,3 @@
-import type { Secret } from '../lib/secrets.ts'
 import type { TokenUsage } from './request.ts'
 
 /** When a source may serve a turn: nobody of the pool can, or the pool does not have the model. */
@@ -48,15 +47,6 @@ export type SourceHealth = {
   lastFailure: { code: string; message: string } | null
   /** Failures since the last call that went well. */
   failures: number
-}
-
-export type ModelSource = SourceDefinition & {
-  id: string
-  apiKey: Secret | null
-  /** Sources are asked in this order. */
-  position: number
-  createdAtMs: number
-  health: SourceHealth
 }
 
 export const unknownHealth: SourceHealth = { lastOkAtMs: null, lastFailureAtMs: null, lastFailure: null, failures: 0 }

@@ -1,7 +1,7 @@
 import type { Agent } from 'undici'
-import type { ModelSource } from '../domain/model-source.ts'
 import type { Reach } from '../lib/addresses.ts'
 import { AddressRefusedError, createGuardedAgent } from '../lib/guarded-connect.ts'
+import type { ModelSource } from '../store/model-source-store.ts'
 import { type Answer, sendThrough } from '../upstream/client.ts'
 import { productName } from '../upstream/headers.ts'
 import type { TransportError } from '../upstream/transport-error.ts'

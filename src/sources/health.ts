@@ -1,5 +1,6 @@
-import type { ModelSource, SourceHealth } from '../domain/model-source.ts'
+import type { SourceHealth } from '../domain/model-source.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { ModelSource } from '../store/model-source-store.ts'
 
 /** So many failures in a row, and a source is left alone for a while: whoever asks should not wait for it again. */
 const failuresBeforeRest = 3

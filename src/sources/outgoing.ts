@@ -1,4 +1,5 @@
-import type { ModelSource, SourceModel } from '../domain/model-source.ts'
+import type { SourceModel } from '../domain/model-source.ts'
+import type { ModelSource } from '../store/model-source-store.ts'
 import { isObject, type Json } from '../translate/json.ts'
 import { responsesToChat } from '../translate/outward/request.ts'
 

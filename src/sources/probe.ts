@@ -1,4 +1,5 @@
-import { isPattern, type ModelSource } from '../domain/model-source.ts'
+import { isPattern } from '../domain/model-source.ts'
+import type { ModelSource } from '../store/model-source-store.ts'
 import { isObject, objectsOf } from '../translate/json.ts'
 import { readWhole } from '../upstream/opening.ts'
 import { TransportError } from '../upstream/transport-error.ts'

@@ -1,14 +1,8 @@
-import {
-  budgetEndMs,
-  isPattern,
-  type ModelSource,
-  type SourceModel,
-  type SourceUse,
-  sourceModelFor,
-} from '../domain/model-source.ts'
+import { budgetEndMs, isPattern, type SourceModel, type SourceUse, sourceModelFor } from '../domain/model-source.ts'
 import { hourMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
+import type { ModelSource } from '../store/model-source-store.ts'
 import type { Store } from '../store/store.ts'
 import { afterOutcome, createHealthSaver, restEndOf, type SourceOutcome } from './health.ts'
 

@@ -1,5 +1,15 @@
-import type { ModelSource, SourceDefinition, SourceHealth, SourceSpending } from '../domain/model-source.ts'
+import type { SourceDefinition, SourceHealth, SourceSpending } from '../domain/model-source.ts'
 import type { Secret } from '../lib/secrets.ts'
+
+/** A model source as it is stored, with its key. */
+export type ModelSource = SourceDefinition & {
+  id: string
+  apiKey: Secret | null
+  /** Sources are asked in this order. */
+  position: number
+  createdAtMs: number
+  health: SourceHealth
+}
 
 /** What a turn at a model source may cost, in millionths of a dollar. */
 export type SourceReservation = { id: string; sourceId: string; microUsd: number; atMs: number }

@@ -1,7 +1,7 @@
 import { and, asc, eq, gte, lt, max, sql, sum } from 'drizzle-orm'
-import { budgetPeriods, type ModelSource, type SourceDefinition, unknownHealth } from '../domain/model-source.ts'
+import { budgetPeriods, type SourceDefinition, unknownHealth } from '../domain/model-source.ts'
 import type { Secret, Vault } from '../lib/secrets.ts'
-import type { ModelSourceStore, SourceReservation } from './model-source-store.ts'
+import type { ModelSource, ModelSourceStore, SourceReservation } from './model-source-store.ts'
 import type { Tables } from './schema.ts'
 import type { Db, Unit } from './unit.ts'
 

@@ -8,6 +8,7 @@ import { enRequest } from './en-request.ts'
 import { enRouting } from './en-routing.ts'
 import { enSecurity } from './en-security.ts'
 import { enSetup } from './en-setup.ts'
+import { enSources } from './en-sources.ts'
 
 /** Every text of the dashboard. Another language is an object of the same shape. */
 export const en = {
@@ -248,6 +249,7 @@ export const en = {
   ...enKeys,
   ...enForecast,
   ...enNotifications,
+  ...enSources,
   ...enRequest,
   ...enRouting,
   ...enSecurity,

@@ -5,6 +5,7 @@ import { fullMoment, latency, money, whole } from '../format.ts'
 import { t } from '../messages/index.ts'
 import { becauseText, decisionOf, verdictText } from '../parts/decision.ts'
 import { Outcome, useAccountNames } from '../parts/request-table.tsx'
+import { useSourceNames } from '../parts/source-names.ts'
 import { WhyAccount } from '../parts/why-account.tsx'
 import { queries } from '../queries.ts'
 import { Dialog } from '../ui/dialog.tsx'
@@ -28,6 +29,7 @@ export function RequestDrawer() {
 
 function Detail({ request }: { request: RequestView }) {
   const nameOf = useAccountNames()
+  const sourceOf = useSourceNames()
   const decision = decisionOf(request.decision)
   return (
     <div className="stack roomy">
@@ -40,6 +42,14 @@ function Detail({ request }: { request: RequestView }) {
           </span>
           <span className="quiet">{request.model}</span>
         </p>
+        {request.sourceId !== null && (
+          <p className="notice warn">
+            <span>
+              {t('request.bySource', { name: sourceOf(request.sourceId), because: becauseText(decision) })}{' '}
+              {request.costUsd !== null && t('request.bySourceCost', { money: money(request.costUsd) })}
+            </span>
+          </p>
+        )}
         {request.errorCode !== null && (
           <p className="notice bad">
             <span>
@@ -50,7 +60,7 @@ function Detail({ request }: { request: RequestView }) {
       </div>
       <section className="section">
         <h3>{t('request.steps')}</h3>
-        <Steps request={request} because={becauseText(decision)} nameOf={nameOf} />
+        <Steps {...{ request, nameOf, sourceOf }} because={becauseText(decision)} />
       </section>
       {decision !== null && <WhyAccount decision={decision} atMs={Date.parse(request.at)} nameOf={nameOf} />}
       <section className="section">
@@ -64,14 +74,16 @@ function Detail({ request }: { request: RequestView }) {
 type NameOf = (id: string | null) => string
 type Step = { ms: number; text: string; note?: string }
 
-function Steps({ request, because, nameOf }: { request: RequestView; because: string; nameOf: NameOf }) {
+type StepsProps = { request: RequestView; because: string; nameOf: NameOf; sourceOf: (id: string) => string }
+
+function Steps({ request, because, nameOf, sourceOf }: StepsProps) {
   const { at, attempts, firstTokenMs, totalMs, status } = request
   const since = (moment: string) => Math.max(0, Date.parse(moment) - Date.parse(at))
   const last = attempts.length - 1
   const steps: Step[] = [
     { ms: 0, text: t('step.admitted', { route: request.route }) },
     ...attempts.map((attempt, index) => {
-      const account = nameOf(attempt.accountId)
+      const account = attempt.sourceId === null ? nameOf(attempt.accountId) : sourceOf(attempt.sourceId)
       const answer = [attempt.status, attempt.code].filter((part) => part !== null).join(' ')
       const isServed = index === last && status !== 'error'
       const text = isServed
@@ -112,7 +124,10 @@ function Facts({ request }: { request: RequestView }) {
       usage &&
         t('tokens.full', { input: whole(usage.input), cached: whole(usage.cached), output: whole(usage.output) }),
     ],
-    [t('fact.cost'), costUsd === null ? null : t('figure.about', { money: money(costUsd) })],
+    [
+      t(request.sourceId === null ? 'fact.cost' : 'fact.sourceCost'),
+      costUsd === null ? null : t('figure.about', { money: money(costUsd) }),
+    ],
     [t('fact.transport'), t(`transport.${request.transport}`)],
     [t('fact.client'), request.client],
     [t('fact.thread'), request.threadId ?? request.sessionId],

@@ -19,6 +19,7 @@ export function SettingsPage() {
           <>
             <Link to="/settings/routing">{t('settings.routing')}</Link>
             <Link to="/settings/clients">{t('settings.clients')}</Link>
+            <Link to="/settings/sources">{t('settings.sources')}</Link>
             <Link to="/settings/notifications">{t('settings.notifications')}</Link>
             <Link to="/settings/security">{t('settings.security')}</Link>
           </>

@@ -42,6 +42,8 @@ export type Decision = {
   candidates?: number
   ranked: Ranked[]
   excluded: { accountId: string; exclusion: Exclusion }[]
+  /** The model source that serves in place of an account. */
+  source?: { id: string; name: string }
 }
 
 /** The log keeps decisions as they were made, also those of earlier versions: null for what this page cannot read. */

@@ -9,6 +9,7 @@ import { queries } from '../queries.ts'
 import { Moment, StatusWord } from '../ui/status.tsx'
 import { type Column, Table } from '../ui/table.tsx'
 import { becauseText, decisionOf } from './decision.ts'
+import { useSourceNames } from './source-names.ts'
 
 type Row = { live: LiveRequest; record: null } | { live: null; record: RequestView }
 type Props = { running: readonly LiveRequest[]; records: readonly RequestView[]; isShort?: boolean }
@@ -17,6 +18,7 @@ type Props = { running: readonly LiveRequest[]; records: readonly RequestView[];
 export function RequestTable({ running, records, isShort = false }: Props) {
   const nowMs = useNow()
   const nameOf = useAccountNames()
+  const sourceOf = useSourceNames()
   const rows: Row[] = [
     ...running.map((live) => ({ live, record: null })),
     ...records.map((record) => ({ live: null, record })),
@@ -27,7 +29,7 @@ export function RequestTable({ running, records, isShort = false }: Props) {
       rows={rows}
       keyOf={({ live, record }) => (live ? `live ${live.requestId}` : record.id)}
       isLink={({ record }) => record !== null}
-      columns={columnsOf(nowMs, nameOf).filter(({ isLong }) => !isShort || !isLong)}
+      columns={columnsOf(nowMs, nameOf, sourceOf).filter(({ isLong }) => !isShort || !isLong)}
     />
   )
 }
@@ -42,8 +44,12 @@ export function useAccountNames(): (id: string | null) => string {
   }
 }
 
-function columnsOf(nowMs: number, nameOf: (id: string | null) => string): (Column<Row> & { isLong?: boolean })[] {
-  const account = ({ live, record }: Row) => (live ? nameOf(live.accountId) : path(record, nameOf))
+function columnsOf(
+  nowMs: number,
+  nameOf: (id: string | null) => string,
+  sourceOf: (id: string) => string,
+): (Column<Row> & { isLong?: boolean })[] {
+  const account = ({ live, record }: Row) => (live ? serverOf(live, nameOf, sourceOf) : path(record, nameOf, sourceOf))
   return [
     {
       name: t('column.time'),
@@ -61,7 +67,8 @@ function columnsOf(nowMs: number, nameOf: (id: string | null) => string): (Colum
       cell: ({ live, record }) => (
         <>
           {(live ?? record).model ?? <Route route={(live ?? record).route} />}{' '}
-          {record?.effort && <span className="small">{record.effort}</span>}
+          {record?.effort && <span className="small">{record.effort}</span>}{' '}
+          <SourceBadge sourceId={(live ?? record).sourceId} sourceOf={sourceOf} />
         </>
       ),
     },
@@ -109,10 +116,29 @@ function Time({ at, nowMs }: { at: string; nowMs: number }) {
   return <Moment at={at}>{second(at, nowMs)}</Moment>
 }
 
-/** The account that answered, behind those that were tried before. */
-function path({ attempts, accountId }: RequestView, nameOf: (id: string | null) => string): string {
-  const tried = [...new Set(attempts.map((attempt) => attempt.accountId))].filter((id) => id !== accountId)
-  return [...tried, accountId].map(nameOf).join(' → ')
+type Server = { accountId: string | null; sourceId: string | null }
+
+/** The account that answered or was tried, or the model source. */
+function serverOf(
+  { accountId, sourceId }: Server,
+  nameOf: (id: string | null) => string,
+  sourceOf: (id: string) => string,
+): string {
+  return sourceId === null ? nameOf(accountId) : sourceOf(sourceId)
+}
+
+/** Who answered, behind those that were tried before. */
+function path(record: RequestView, nameOf: (id: string | null) => string, sourceOf: (id: string) => string): string {
+  const last = serverOf(record, nameOf, sourceOf)
+  const tried = new Set(record.attempts.map((attempt) => serverOf(attempt, nameOf, sourceOf)))
+  tried.delete(last)
+  return [...tried, last].join(' → ')
+}
+
+/** Says loudly that no account of the pool has answered. */
+function SourceBadge({ sourceId, sourceOf }: { sourceId: string | null; sourceOf: (id: string) => string }) {
+  if (sourceId === null) return null
+  return <span className="badge">{t('badge.source', { name: sourceOf(sourceId) })}</span>
 }
 
 function tokens(record: RequestView | null) {

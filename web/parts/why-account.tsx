@@ -17,12 +17,16 @@ type Props = { decision: Decision; atMs: number; nameOf: NameOf }
 
 /** A decision in full: who was chosen and why, what a move cost, who else was ranked, and who could not serve. */
 export function WhyAccount({ decision, atMs, nameOf }: Props) {
-  const { accountId, ranked, excluded, move, panic, strategy } = decision
+  const { accountId, ranked, excluded, move, panic, strategy, source } = decision
   const values = { account: nameOf(accountId), because: becauseText(decision), rule: strategyText(strategy) }
   return (
     <section className="section">
       <h3>{t('request.why')}</h3>
-      <p className="quiet">{t(accountId === null ? 'request.notChosen' : 'request.chosen', values)}</p>
+      <p className="quiet">
+        {source
+          ? t('request.sourceChosen', { name: source.name, because: values.because })
+          : t(accountId === null ? 'request.notChosen' : 'request.chosen', values)}
+      </p>
       {panic && <p className="notice warn">{t('request.panic')}</p>}
       {move && <MoveNotice move={move} nameOf={nameOf} />}
       {ranked.length > 0 && (
