@@ -13,3 +13,4 @@ export const { notificationChannels, notificationRules, notifications, leases } 
 export const { logins } = tables.postgres
 export const { modelSources, modelSourceSpending, modelSourceReservations } = tables.postgres
 export const { egressProxies, egressPools } = tables.postgres
+export const { prices } = tables.postgres

@@ -13,3 +13,4 @@ export const { notificationChannels, notificationRules, notifications, leases } 
 export const { logins } = tables.sqlite
 export const { modelSources, modelSourceSpending, modelSourceReservations } = tables.sqlite
 export const { egressProxies, egressPools } = tables.sqlite
+export const { prices } = tables.sqlite

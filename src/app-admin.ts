@@ -19,6 +19,7 @@ import { notificationRoutes } from './admin/notifications.ts'
 import { openApiRoutes } from './admin/openapi.ts'
 import { overviewOf, overviewRoutes } from './admin/overview.ts'
 import { passkeyRoutes } from './admin/passkeys.ts'
+import { priceRoutes } from './admin/prices.ts'
 import { reportRoutes } from './admin/reports.ts'
 import { requestRoutes } from './admin/requests.ts'
 import { resetCreditRoutes } from './admin/reset-credits.ts'
@@ -97,6 +98,10 @@ export async function addAdmin(
     ...resetCreditRoutes({ pool, store, lists: parts.creditLists, redeemer: parts.redeemer }),
     ...statisticsRoutes({ pool, statistics: parts.statistics, clock }),
     ...requestRoutes({ store, traffic: parts.traffic, names, clock, flush }),
+    ...priceRoutes({
+      ...{ prices: parts.prices, recompute: parts.recompute },
+      listUrl: () => parts.settings().priceListUrl,
+    }),
     ...reportRoutes({ traffic: parts.traffic, names, clock, flush }),
     ...affinityRoutes({ store, affinity, pool, clock }),
     ...modelRoutes(catalogue),

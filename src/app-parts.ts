@@ -38,6 +38,8 @@ import { createKeyLimits } from './notifications/key-limits.ts'
 import { createNotifications } from './notifications/notifications.ts'
 import { maxBodyBytes } from './proxy/body.ts'
 import { createRecorder } from './proxy/recorder.ts'
+import { createPriceKeeper } from './reports/prices.ts'
+import { createRecompute } from './reports/recompute.ts'
 import { createTraffic } from './reports/traffic.ts'
 import { createSettingsKeeper } from './settings/keeper.ts'
 import { createSourceClient } from './sources/client.ts'
@@ -109,7 +111,12 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
     ...{ store, pool, calls, clock },
     onError: (accountId, error) => (accountId === null ? onError('model lists')(error) : onCallError(accountId, error)),
   })
-  const recorder = createRecorder(store, clock, onError('request log'))
+  const prices = createPriceKeeper({ store: store.prices, clock })
+  const recorder = createRecorder(store, clock, onError('request log'), prices.now)
+  const recompute = createRecompute({
+    ...{ store, prices: prices.now, clock, onError: onError('costs of the past') },
+    flush: () => recorder.flush(),
+  })
   const ledger = createLedger({
     ...{ store: store.ledger, clock, onError: onError('limits of keys') },
     flushLog: () => recorder.flush(),
@@ -154,6 +161,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   await affinity.load()
   await catalogue.load()
   await keys.load()
+  await prices.load()
   await ledger.load()
   await sources.load()
   return {
@@ -182,7 +190,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       log,
       onError,
     },
-    ...{ traffic, requestSums },
+    ...{ traffic, requestSums, prices, recompute },
     ...{ sources, sourceClient },
     ...{ stored, guardian, rollup, creditLists, redeemer, poolRedeemer, applyResetRule, statistics },
     notifications,
@@ -196,6 +204,7 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
       await attemptTrail.flush()
       await notifications.close()
       await logins.stop()
+      await recompute.stop()
       await recorder.flush()
       await stored.flush()
       await affinity.flush()

@@ -136,6 +136,7 @@ const errors = {
   },
   call_not_found: { status: 404, type: 'invalid_request_error', message: 'No account here knows a call with this id.' },
   response_not_found: { status: 404, type: 'invalid_request_error', message: 'No response with this id is kept here.' },
+  price_not_found: { status: 404, type: 'invalid_request_error', message: 'Nobody has said what this model costs.' },
   model_not_found: { status: 404, type: 'invalid_request_error', message: 'No account offers this model.' },
   method_not_allowed: { status: 405, type: 'invalid_request_error', message: 'This method is not offered here.' },
   request_timeout: { status: 408, type: 'invalid_request_error', message: 'The request body did not arrive in time.' },
@@ -193,6 +194,16 @@ const errors = {
     type: 'invalid_request_error',
     message: 'The account has no such reset credit to use.',
   },
+  price_list_not_configured: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'The settings have no address of a price list.',
+  },
+  recomputation_running: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'The cost of requests is being computed anew already; wait until that is done.',
+  },
   payload_too_large: { status: 413, type: 'invalid_request_error', message: 'The request body is too large.' },
   headers_too_large: { status: 431, type: 'invalid_request_error', message: 'The path and headers are too large.' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error', message: 'The content type is not accepted.' },
@@ -218,6 +229,7 @@ const errors = {
   internal_error: { status: 500, type: 'server_error', message: 'Something went wrong on this server.' },
   upstream_error: { status: 502, type: 'server_error', message: 'The upstream did not give a usable answer.' },
   sign_in_unavailable: { status: 502, type: 'server_error', message: 'The sign-in server gave no code.' },
+  price_list_unusable: { status: 502, type: 'server_error', message: 'The price list cannot be used.' },
   stream_incomplete: { status: 502, type: 'server_error', message: 'The upstream ended the answer early.' },
   realtime_call_binding_failed: {
     status: 503,

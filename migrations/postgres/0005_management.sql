@@ -209,6 +209,14 @@ CREATE TABLE "passkeys" (
 	"last_used_at_ms" bigint
 );
 --> statement-breakpoint
+CREATE TABLE "prices" (
+	"model" text NOT NULL,
+	"source" text NOT NULL,
+	"price" json NOT NULL,
+	"since_ms" bigint NOT NULL,
+	CONSTRAINT "prices_model_source_pk" PRIMARY KEY("model","source")
+);
+--> statement-breakpoint
 CREATE TABLE "request_days" (
 	"at_ms" bigint PRIMARY KEY NOT NULL,
 	"sums" "bytea" NOT NULL

@@ -222,6 +222,14 @@ CREATE TABLE `passkeys` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `passkeys_credential` ON `passkeys` (`credential_id`);--> statement-breakpoint
+CREATE TABLE `prices` (
+	`model` text NOT NULL,
+	`source` text NOT NULL,
+	`price` text NOT NULL,
+	`since_ms` integer NOT NULL,
+	PRIMARY KEY(`model`, `source`)
+);
+--> statement-breakpoint
 CREATE TABLE `request_days` (
 	`at_ms` integer PRIMARY KEY NOT NULL,
 	`sums` blob NOT NULL

@@ -1,6 +1,6 @@
 import { chanceOf } from '../balancer/chance.ts'
 import type { Decision } from '../balancer/choose.ts'
-import { costMicroUsd } from '../domain/price.ts'
+import { builtIn, costMicroUsd } from '../domain/price.ts'
 import { dayMs, hourMs, lengthByKind, type WindowKind } from '../domain/quota.ts'
 import type { RequestRecord } from '../domain/request.ts'
 import { defaultSettings } from '../domain/settings.ts'
@@ -63,7 +63,7 @@ function demoRequest(
     errorCode: failed ? 'stream_incomplete' : null,
     errorMessage: failed ? 'The upstream ended the answer early.' : null,
     usage: failed ? null : usage,
-    costMicroUsd: failed ? null : costMicroUsd(model, null, usage),
+    costMicroUsd: failed ? null : costMicroUsd(builtIn, model, null, usage),
     firstTokenMs: failed ? null : Math.round(400 + 1_600 * chance('first')),
     totalMs,
     transport: 'sse',

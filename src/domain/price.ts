@@ -1,14 +1,28 @@
 import type { TokenUsage } from './request.ts'
 
 /** USD per million tokens: input, cached input, output. */
-type Rates = readonly [input: number, cached: number, output: number]
-type Price = { standard: Rates; priority?: Rates; flex?: Rates; long?: Rates }
+export type Rates = readonly [input: number, cached: number, output: number]
+
+/** What a model costs by service tier. `long`: with more input than `longContextTokens`. A tier without rates costs the standard ones. */
+export type Price = {
+  standard: Rates
+  priority?: Rates | undefined
+  flex?: Rates | undefined
+  long?: Rates | undefined
+}
+
+/** Who says so. A person's word counts before that of a list, and both before what is built in. */
+export type PriceSource = 'override' | 'fetched'
+export type StoredPrice = { model: string; source: PriceSource; price: Price; sinceMs: number }
+
+/** Prices by model, made for looking up. */
+export type Prices = { bySlug: ReadonlyMap<string, Price>; longestFirst: readonly string[] }
 
 /** Input beyond this many tokens is billed at the long-context rates, where a model has them. */
 const longContextTokens = 272_000
 
 /** API list prices, for an estimate: a subscription is not billed this way. Matched by the longest slug that begins the model's name. */
-const prices: Record<string, Price> = {
+export const builtInPrices: Readonly<Record<string, Price>> = {
   'gpt-5.6-sol': { standard: [5, 0.5, 30], priority: [10, 1, 60], flex: [2.5, 0.25, 15], long: [10, 1, 45] },
   'gpt-5.6-terra': { standard: [2, 0.2, 12], priority: [4, 0.4, 24], flex: [1, 0.1, 6], long: [4, 0.4, 18] },
   'gpt-5.6-luna': {
@@ -38,14 +52,30 @@ const prices: Record<string, Price> = {
   'gpt-5': { standard: [1.25, 0.125, 10], priority: [2.5, 0.25, 20], flex: [0.625, 0.0625, 5] },
   'gpt-image': { standard: [5, 2, 30] },
 }
-/** `gpt-5` must not price `gpt-50`: a slug ends at the end of the name or at a dash. */
-const slugsLongestFirst = Object.keys(prices).sort((a, b) => b.length - a.length)
+/** Later prices of a model stand for earlier ones. Names in small letters. */
+export function createPrices(...tables: Iterable<readonly [model: string, Price]>[]): Prices {
+  const bySlug = new Map(tables.flatMap((table) => [...table]))
+  return { bySlug, longestFirst: [...bySlug.keys()].sort((a, b) => b.length - a.length) }
+}
 
-/** What a turn would have cost at list price, in millionths of a dollar; null for a model without a known price. */
-export function costMicroUsd(model: string, serviceTier: string | null, usage: TokenUsage): number | null {
+export const builtIn = createPrices(Object.entries(builtInPrices))
+
+/** The model whose price counts for a name: the longest that begins it. Null: there is none. */
+function slugOf({ longestFirst }: Prices, model: string): string | null {
   const name = model.toLowerCase()
-  const slug = slugsLongestFirst.find((one) => name === one || name.startsWith(`${one}-`))
-  const price = slug === undefined ? undefined : prices[slug]
+  // `gpt-5` must not price `gpt-50`: a slug ends at the end of the name or at a dash.
+  return longestFirst.find((one) => name === one || name.startsWith(`${one}-`)) ?? null
+}
+
+/** What a turn would have cost at these prices, in millionths of a dollar; null for a model without a known price. */
+export function costMicroUsd(
+  prices: Prices,
+  model: string,
+  serviceTier: string | null,
+  usage: TokenUsage,
+): number | null {
+  const slug = slugOf(prices, model)
+  const price = slug === null ? undefined : prices.bySlug.get(slug)
   if (price === undefined) return null
   const [input, cachedRate, output] = ratesFor(price, serviceTier, usage.input)
   const cached = Math.min(usage.cached, usage.input)

@@ -58,6 +58,13 @@ export const Settings = z.object({
   /** How long a request waits for a place on an account, or for a brief rest to end. */
   waitSeconds: z.int().min(0).max(300).default(15).meta({ section: 'limits', unit: 's' }),
   maxWaiting: z.int().min(0).max(10_000).default(256).meta({ section: 'limits', unit: 'requests' }),
+  /** Where `POST /api/prices/refresh` finds a price list in the form of LiteLLM's; null: nowhere. */
+  priceListUrl: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https address.' })
+    .max(500)
+    .nullable()
+    .default(null)
+    .meta({ section: 'limits' }),
   /** Whether clients may use WebSockets; without them Codex falls back to HTTP at once. */
   webSockets: z.boolean().default(true).meta({ section: 'clients' }),
   /** Models for Claude's names, beside the built-in map; `*` stands for anything. */

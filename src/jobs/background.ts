@@ -26,6 +26,7 @@ export type BackgroundDeps = {
   firewallKeeper: { refresh(): Promise<unknown> }
   settingsKeeper: { refresh(): Promise<void> }
   requestSums: RequestFold
+  prices: { refresh(): Promise<void> }
   sources: Pick<ModelSources, 'refresh' | 'tend'>
   egress: { refresh(): Promise<void> }
   stored: { tend(): Promise<void>; prune(): Promise<void> }
@@ -62,6 +63,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
     { name: 'stored ways out', everyMs: () => 2_000, run: () => deps.egress.refresh() },
     { name: 'stored settings', everyMs: () => 2_000, run: () => deps.settingsKeeper.refresh() },
     { name: 'stored firewall', everyMs: () => 2_000, run: () => deps.firewallKeeper.refresh() },
+    { name: 'stored prices', everyMs: () => 10_000, run: () => deps.prices.refresh() },
     { name: 'stored keys', everyMs: () => 2_000, run: () => keys.refresh() },
     { name: 'limits of keys', everyMs: () => 2_000, run: () => ledger.refresh() },
     { name: 'uses of keys', everyMs: () => 30_000, run: () => keys.flush() },

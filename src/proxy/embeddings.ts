@@ -197,7 +197,13 @@ type Ending = Omit<Result, 'accountId' | 'firstTokenMs' | 'transport'>
 function record(call: Call, ending: Ending, deps: EmbeddingDeps): void {
   const { recorder, clock, log, live, ledger } = deps
   const result = { ...ending, accountId: null, firstTokenMs: null, transport: 'json' as const }
-  const row = recordOf(call.held?.id ?? recorder.newId(), { ...call, affinityKey: null }, result, clock.now())
+  const row = recordOf(
+    call.held?.id ?? recorder.newId(),
+    { ...call, affinityKey: null },
+    result,
+    clock.now(),
+    recorder.prices(),
+  )
   recorder.push(row)
   settleHeld(call.held, row, ledger)
   live.emit({ kind: 'request_ended', record: row })

@@ -16,7 +16,7 @@ export type LimitDeps = {
   ledger: Ledger
   /** The limits of a key as they are now. */
   limitsOf: (keyId: string) => readonly KeyLimit[]
-  recorder: Pick<Recorder, 'newId'>
+  recorder: Pick<Recorder, 'newId' | 'prices'>
   clock: Clock
 }
 
@@ -33,7 +33,8 @@ type Asking = { keyId: string | null; model: string | null; declared: () => Amou
 export function holdTurn({ ask, headers, route }: Turn, deps: LimitDeps): Promise<Held | null> | null {
   const { keyId, model, serviceTier, inputTokens: input } = ask
   const tokens = { input, cached: 0, output: assumedOutputTokens, reasoning: 0 }
-  const declared = () => amountsOf({ ...tokens, costMicroUsd: costMicroUsd(model, serviceTier, tokens) })
+  const declared = () =>
+    amountsOf({ ...tokens, costMicroUsd: costMicroUsd(deps.recorder.prices(), model, serviceTier, tokens) })
   // Codex speaks the public route, too, when it is told to.
   const isCodex = isNativeCodex(headers) || !route.startsWith('/v1/')
   return hold({ keyId, model, declared, isCodex }, deps)

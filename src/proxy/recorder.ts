@@ -1,5 +1,5 @@
 import { sourceCostMicroUsd } from '../domain/model-source.ts'
-import { costMicroUsd } from '../domain/price.ts'
+import { builtIn, costMicroUsd, type Prices } from '../domain/price.ts'
 import type { Ask, Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
 import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
@@ -11,12 +11,20 @@ import type { Turn } from './turn.ts'
 export type Recorder = WriteBehind<RequestRecord> & {
   /** A new id. Ids sort by the order in which they were given, so that requests of one millisecond keep theirs. */
   newId(): string
+  /** As they are now. */
+  prices(): Prices
 }
 
-export function createRecorder(store: Store, clock: Clock, onError: (error: unknown) => void): Recorder {
+export function createRecorder(
+  store: Pick<Store, 'requests'>,
+  clock: Clock,
+  onError: (error: unknown) => void,
+  prices: () => Prices = () => builtIn,
+): Recorder {
   let last = 0
   return {
     ...createWriteBehind<RequestRecord>({ clock, onError, write: (records) => store.requests.add(records) }),
+    prices,
     newId() {
       last = Math.max(clock.now() * 1000, last + 1)
       return randomId(`req_${last.toString(36).padStart(11, '0')}`)
@@ -54,7 +62,8 @@ export type Recorded = Pick<
   source?: Turn['source']
 }
 
-export function recordOf(id: string, request: Recorded, result: Result, nowMs: number): RequestRecord {
+/** `prices` are those of this moment: what a request has cost does not change with them later. */
+export function recordOf(id: string, request: Recorded, result: Result, nowMs: number, prices: Prices): RequestRecord {
   const { ask, decision, requestId, affinityKey, attempts, startedAtMs, route, guest } = request
   const { response, moved = false, ...ending } = result
   const answered = fieldsOf(response)
@@ -72,7 +81,7 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
     keyId: guest.key?.id ?? null,
     ...ending,
     usage,
-    costMicroUsd: usage && costFor(request, serviceTier, usage),
+    costMicroUsd: usage && costFor(request, serviceTier, usage, prices),
     totalMs: nowMs - startedAtMs,
     client: clientName(request),
     sessionId: ask?.sessionId ?? null,
@@ -96,9 +105,14 @@ export function recordOf(id: string, request: Recorded, result: Result, nowMs: n
 }
 
 /** A source costs what it says; an account's answer what the API would have charged. */
-function costFor({ ask, source }: Recorded, serviceTier: string | null, usage: TokenUsage): number | null {
+function costFor(
+  { ask, source }: Recorded,
+  serviceTier: string | null,
+  usage: TokenUsage,
+  prices: Prices,
+): number | null {
   if (source) return sourceCostMicroUsd(source.model, usage)
-  return ask && costMicroUsd(ask.model, serviceTier, usage)
+  return ask && costMicroUsd(prices, ask.model, serviceTier, usage)
 }
 
 function clientName({ headers }: Recorded): string | null {

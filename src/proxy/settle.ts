@@ -147,7 +147,7 @@ function record(turn: Turn, deps: SettleDeps, result: Result, seenTokens = 0): v
 
 function write(request: Recorded & Pick<Turn, 'held'>, deps: SettleDeps, result: Result, seenTokens = 0): void {
   const { recorder, clock, log, live, ledger } = deps
-  const row = recordOf(request.held?.id ?? recorder.newId(), request, result, clock.now())
+  const row = recordOf(request.held?.id ?? recorder.newId(), request, result, clock.now(), recorder.prices())
   recorder.push(row)
   settleHeld(request.held, row, ledger, seenTokens)
   live.emit({ kind: 'request_ended', record: row })

@@ -12,6 +12,7 @@ import { createLogins } from './logins.ts'
 import { createModelSources } from './model-sources.ts'
 import { createNotifications } from './notifications.ts'
 import { createPasskeys } from './passkeys.ts'
+import { createPriceTable } from './prices.ts'
 import { createRedemptions } from './redemptions.ts'
 import { createKinds } from './request-kinds.ts'
 import { createCountIn, createRequestSums } from './request-sums.ts'
@@ -39,6 +40,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     accounts: createAccounts(tables, unit, vault),
     usage: createUsage(tables, unit),
     requests: createRequests(tables, unit, countIn),
+    prices: createPriceTable(tables, unit),
     requestSums: createRequestSums(tables, unit, kinds, countIn),
     responses: createResponses(tables, unit, vault),
     affinity: createAffinity(tables, unit),

@@ -1,6 +1,7 @@
 import type { SumRows } from '../domain/packed-sums.ts'
-import type { Outcome, RequestRecord } from '../domain/request.ts'
+import type { Outcome, RequestRecord, TokenUsage } from '../domain/request.ts'
 import type { KnownKind } from '../domain/request-sums.ts'
+import type { Place } from './cursor.ts'
 import type { Page } from './store.ts'
 
 /**
@@ -52,6 +53,9 @@ export type Arrival = Pick<
   'id' | 'atMs' | 'model' | 'accountId' | 'status' | 'usage' | 'totalMs' | 'affinityKey' | 'threadId' | 'sessionId'
 >
 
+/** What the cost of a request depends on. */
+type Priced = { model: string; serviceTier: string | null; usage: TokenUsage }
+
 /** The request log. */
 export type RequestStore = {
   add(records: readonly RequestRecord[]): Promise<void>
@@ -76,6 +80,16 @@ export type RequestStore = {
   }): Promise<{ code: string; requests: number }[]>
   /** Sums per bucket of time, for buckets that have requests, oldest first; of one key (null: without one), or of all. */
   sums(query: { sinceMs: number; untilMs: number; bucketMs: number; keyId?: string | null }): Promise<RequestSums[]>
+  /**
+   * Gives the requests of accounts after a place, oldest first, at most `limit`, the cost that `costOf` says, and their
+   * sums with it. `last` null: there are no more.
+   */
+  reprice(query: {
+    after: Place
+    untilMs: number
+    limit: number
+    costOf: (request: Priced) => number | null
+  }): Promise<{ requests: number; changed: number; last: Place | null }>
   get(id: string): Promise<RequestRecord | null>
   /** What "what if" replays, oldest first: requests that reached the upstream, at most `limit`. */
   arrivals(query: { sinceMs: number; untilMs: number; limit: number }): Promise<Arrival[]>

@@ -2,7 +2,8 @@ import { and, asc, count, desc, eq, gte, inArray, isNull, lt, min, or, sql } fro
 import { createSums, type Sums, unpackSums } from '../domain/packed-sums.ts'
 import { dayMs, hourMs } from '../domain/quota.ts'
 import type { RequestRecord } from '../domain/request.ts'
-import { figuresOf, hourOf, kindOf, quarterOf } from '../domain/request-sums.ts'
+import { figures, figuresOf, hourOf, kindOf, quarterOf } from '../domain/request-sums.ts'
+import { randomId } from '../lib/secrets.ts'
 import { createInsert } from './insert.ts'
 import type { Kinds } from './request-kinds.ts'
 import { withUsage } from './request-rows.ts'
@@ -27,6 +28,8 @@ type Counted = Pick<
   | 'firstTokenMs'
 >
 
+type Kinded = Pick<Counted, 'atMs' | 'accountId' | 'keyId' | 'model' | 'client' | 'effort' | 'serviceTier'>
+
 export type CountIn = ReturnType<typeof createCountIn>
 
 /**
@@ -48,6 +51,16 @@ export function createCountIn(tables: Tables, kinds: Kinds) {
             addTo(byHour, one.atMs).add(quarterOf(one.atMs), await numbers.idOf(tx, kindOf(one)), figuresOf(one))
           }
           return [...byHour].map(([atMs, sums]) => ({ atMs, sums: sums.pack() }))
+        },
+        /** Adds what requests have cost more, or less, than they were counted with. */
+        async adjustCost(tx: Db, requests: readonly (Kinded & { delta: number })[]): Promise<void> {
+          const byHour = new Map<number, Sums>()
+          for (const one of requests) {
+            const added = figures.map((name) => (name === 'costMicroUsd' ? one.delta : 0))
+            addTo(byHour, one.atMs).add(quarterOf(one.atMs), await numbers.idOf(tx, kindOf(one)), added)
+          }
+          const rows = [...byHour].map(([hourMs, sums]) => ({ id: randomId('adj_'), hourMs, sums: sums.pack() }))
+          await insert(tx, rows)
         },
         async count(tx: Db, requests: readonly Counted[]): Promise<void> {
           const [first] = requests

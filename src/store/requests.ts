@@ -3,6 +3,7 @@ import type { Outcome } from '../domain/request.ts'
 import { createInsert } from './insert.ts'
 import { countByKey } from './keys.ts'
 import { createRequestPages } from './request-pages.ts'
+import { createRepricing } from './request-prices.ts'
 import { recordOfRow, rowOf, storable, withUsage } from './request-rows.ts'
 import type { CountIn } from './request-sums.ts'
 import type { Tables } from './schema.ts'
@@ -29,6 +30,7 @@ export function createRequests(tables: Tables, unit: Unit, countIn: CountIn): St
       counting.settled()
     },
     ...createRequestPages(tables, unit),
+    reprice: createRepricing(tables, unit, countIn),
     arrivals({ sinceMs, untilMs, limit }) {
       const { id, atMs, model, accountId, status, totalMs, affinityKey, threadId, sessionId } = t
       const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = t

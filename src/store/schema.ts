@@ -19,6 +19,7 @@ import { ledgerTables } from './schema/ledger.ts'
 import { loginTables } from './schema/logins.ts'
 import { modelSourceTables } from './schema/model-sources.ts'
 import { notificationTables } from './schema/notifications.ts'
+import { priceTables } from './schema/prices.ts'
 import { requestSumTables } from './schema/request-sums.ts'
 
 /** Times are epoch milliseconds. Columns are named by meaning; the driver turns them into snake_case. */
@@ -299,6 +300,7 @@ function define(c: Dialect) {
     ...usage,
     requests,
     ...requestSumTables(c),
+    ...priceTables(c),
     ...stored,
     affinities,
     owners,

@@ -7,6 +7,7 @@ import type { EgressProxy } from '../domain/egress-proxy.ts'
 import type { FirewallArea, FirewallEntry, FirewallMode, FirewallRules } from '../domain/firewall.ts'
 import type { Amounts } from '../domain/limit-counts.ts'
 import type { Passkey } from '../domain/passkey.ts'
+import type { PriceSource, StoredPrice } from '../domain/price.ts'
 import type { ReadingSource, WindowKind } from '../domain/quota.ts'
 import type { Redemption } from '../domain/redemption.ts'
 import type { OwnedObject } from '../domain/request.ts'
@@ -194,6 +195,15 @@ export type Store = {
   requests: RequestStore
   /** Sums of requests, which outlive the log. Each request is part of them from the moment it is logged. */
   requestSums: RequestSumStore
+  /** Prices beside the built-in ones. */
+  prices: {
+    list(): Promise<StoredPrice[]>
+    /** Changes whenever anybody changed one. */
+    version(): Promise<number>
+    save(prices: readonly StoredPrice[]): Promise<void>
+    /** False: there is none. */
+    remove(model: string, source: PriceSource): Promise<boolean>
+  }
   /** What clients asked to be kept: responses and chat completions, content encrypted. */
   responses: {
     /** False: there is one of this id already. */

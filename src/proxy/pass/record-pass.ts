@@ -18,7 +18,13 @@ export function recordPass(
   const result = { ...ending, accountId, transport, firstTokenMs: null, response: null }
   const idOf = (kind: string) => pass.affinityKeys.find((key) => key.kind === kind)?.id ?? null
   const record: RequestRecord = {
-    ...recordOf(pass.held?.id ?? recorder.newId(), { ...pass, affinityKey, ask: null }, result, clock.now()),
+    ...recordOf(
+      pass.held?.id ?? recorder.newId(),
+      { ...pass, affinityKey, ask: null },
+      result,
+      clock.now(),
+      recorder.prices(),
+    ),
     model: pass.model,
     threadId: idOf('thread'),
     sessionId: idOf('session'),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { costMicroUsd } from '../../../src/domain/price.ts'
+import { builtIn, costMicroUsd as costAt } from '../../../src/domain/price.ts'
+import type { TokenUsage } from '../../../src/domain/request.ts'
 
 /** The published list, in USD per million tokens: input, cached input, output. Null: the tier has no price of its own. */
 type Rates = [number, number, number] | null
@@ -24,6 +25,7 @@ const list: [models: string, standard: Rates, priority: Rates, flex: Rates, long
 ]
 const rows = list.flatMap(([models, ...rates]) => models.split(' ').map((model) => [model, ...rates] as const))
 
+const costMicroUsd = (model: string, tier: string | null, of: TokenUsage) => costAt(builtIn, model, tier, of)
 const usage = { input: 100_000, cached: 40_000, output: 1_000, reasoning: 500 }
 const longUsage = { ...usage, input: 300_000 }
 const cost = ([input, cached, output]: [number, number, number], of = usage) =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Decision } from '../../../src/balancer/choose.ts'
+import { builtIn } from '../../../src/domain/price.ts'
 import { createRecorder, type Recorded, type Result, recordOf } from '../../../src/proxy/recorder.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { nowMs } from '../../support/accounts.ts'
@@ -50,7 +51,7 @@ const result: Result = {
   response: { id: 'resp_1', usage },
 }
 const record = (request: Partial<Recorded> = {}, response: unknown = result.response) =>
-  recordOf('req_line', { ...recorded, ...request }, { ...result, response }, nowMs)
+  recordOf('req_line', { ...recorded, ...request }, { ...result, response }, nowMs, builtIn)
 
 describe('the record of a request', () => {
   it('holds who asked, who served, what it took and what it cost, and no word of what was said', () => {
