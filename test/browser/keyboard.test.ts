@@ -38,6 +38,7 @@ describeInBrowser('without a mouse', (visit) => {
       'Overview',
       'Accounts',
       'Requests',
+      'Keys',
       'Connect',
       'Settings',
     ])
