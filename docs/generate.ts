@@ -100,7 +100,7 @@ function table(names: readonly string[], rows: readonly (readonly string[])[]): 
 }
 
 /** Actions that no route is called by: at the command line, and by the server itself. */
-const otherActions = ['password.reset']
+const otherActions = ['account.sign_in', 'password.reset']
 
 /** The security page with the list of actions that the routes have now. */
 export function securityPage(page: string, routes: readonly RouteSeen[]): string {

@@ -1,5 +1,6 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { exportRoutes } from './admin/account-export.ts'
 import { displayNameOf } from './admin/account-views.ts'
 import { accountRoutes } from './admin/accounts.ts'
 import { affinityRoutes } from './admin/affinities.ts'
@@ -20,6 +21,7 @@ import { openApiRoutes } from './admin/openapi.ts'
 import { overviewOf, overviewRoutes } from './admin/overview.ts'
 import { passkeyRoutes } from './admin/passkeys.ts'
 import { priceRoutes } from './admin/prices.ts'
+import { probeRoutes } from './admin/probe.ts'
 import { reportRoutes } from './admin/reports.ts'
 import { requestRoutes } from './admin/requests.ts'
 import { resetCreditRoutes } from './admin/reset-credits.ts'
@@ -35,6 +37,8 @@ import type { Parts } from './app-parts.ts'
 import type { Config } from './config.ts'
 import type { Principal } from './domain/access.ts'
 import type { GateRules } from './gate.ts'
+import { createProber } from './proxy/probe.ts'
+import { sendByHttp } from './proxy/send.ts'
 import { version } from './version.ts'
 
 export type AdminOptions = {
@@ -91,6 +95,14 @@ export async function addAdmin(
         affinity.forget(id)
         bus.emit({ kind: 'account_removed', id })
       },
+    }),
+    ...exportRoutes({ store, pool, tokens, signIn, callerOf: door.callerOf }),
+    ...probeRoutes({
+      ...{ pool, clock },
+      probe: createProber({
+        ...{ ...parts, live: bus, send: sendByHttp, version, stopping },
+        upstreamBaseUrl: config.upstreamBaseUrl,
+      }),
     }),
     ...signInRoutes({ pool, logins: parts.logins, authBaseUrl: parts.authBaseUrl }),
     ...trendRoutes({ store, pool, clock }),

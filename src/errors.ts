@@ -83,6 +83,11 @@ const errors = {
     message: 'The API key may not ask for this reasoning effort.',
   },
   forbidden_host: { status: 403, type: 'permission_error', message: 'This Host name is not served.' },
+  local_only: {
+    status: 403,
+    type: 'permission_error',
+    message: 'No dashboard password is set: this can be done on the machine that runs this server only.',
+  },
   admin_required: { status: 403, type: 'permission_error', message: 'Only an admin may do this.' },
   forbidden_origin: { status: 403, type: 'permission_error', message: 'Requests from other web sites are refused.' },
   not_found: { status: 404, type: 'invalid_request_error', message: 'There is nothing here.' },
@@ -169,6 +174,11 @@ const errors = {
     status: 409,
     type: 'invalid_request_error',
     message: 'Rules send to this channel.',
+  },
+  probe_running: {
+    status: 409,
+    type: 'invalid_request_error',
+    message: 'This account is being tried out at this moment.',
   },
   sign_in_over: { status: 409, type: 'invalid_request_error', message: 'This sign-in is over; start another one.' },
   account_cannot_serve: { status: 409, type: 'invalid_request_error', message: 'The account cannot serve.' },

@@ -6,9 +6,9 @@ import type { Meter } from '../domain/meter.ts'
 import { minuteMs, type QuotaWindow, usedNow, type WindowKind } from '../domain/quota.ts'
 import { signInAdvice } from '../domain/sign-in-advice.ts'
 
-/** What people call an account. */
-export function displayNameOf({ email, chatgptAccountId }: Account): string {
-  return email ?? chatgptAccountId
+/** What people call an account: the name that a person gave it, else by its e-mail address. */
+export function displayNameOf({ alias, email, chatgptAccountId }: Account): string {
+  return alias ?? email ?? chatgptAccountId
 }
 
 /** An account as people see it. */
@@ -21,6 +21,7 @@ export function accountView(account: Account, nowMs: number): AccountView {
     chatgptAccountId: account.chatgptAccountId,
     email: account.email,
     displayName: displayNameOf(account),
+    alias: account.alias,
     planType: account.plan,
     workspaceId: account.workspaceId,
     workspaceLabel: account.workspaceLabel,
@@ -83,7 +84,7 @@ function basisOf({ health }: Account, nowMs: number): AccountView['statusBasis']
   return { kind, code, since: iso(sinceMs), until: iso(untilMs), endIsKnown }
 }
 
-function windowView(window: QuotaWindow, nowMs: number): WindowView {
+export function windowView(window: QuotaWindow, nowMs: number): WindowView {
   const usedPercent = usedNow(window, nowMs)
   const isOver = window.resetAtMs !== null && window.resetAtMs <= nowMs
   return {

@@ -83,12 +83,12 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
         path: '/api/accounts/:id',
         access: 'admin',
         audit: 'account.change',
-        summary: 'Change how an account is used: policy, priority, tags, its way out',
+        summary: 'Change what an account is called and how it is used: alias, policy, priority, tags, its way out',
         params,
         body: AccountChange,
         answer: AccountView,
       },
-      async ({ params: { id }, body: { policy, priority, tags, egress }, audit }) => {
+      async ({ params: { id }, body: { policy, priority, tags, egress, alias }, audit }) => {
         const before = { ...known(pool, id) }
         if (egress !== undefined) checkEgress(egress, 'egress', deps.egress)
         const change = {
@@ -96,6 +96,7 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
           ...(priority === undefined ? {} : { priority }),
           ...(tags === undefined ? {} : { tags: [...new Set(tags)] }),
           ...(egress === undefined ? {} : { egress }),
+          ...(alias === undefined ? {} : { alias }),
         }
         if (!(await pool.setPreferences(id, change))) throw new AppError('account_not_found')
         const names = Object.keys(change) as (keyof typeof change)[]
@@ -134,7 +135,7 @@ export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
       },
       async ({ params: { id }, audit }) => {
         const { health } = known(pool, id)
-        if (health.signIn === 'reauth_required') throw refused('it needs a new sign-in; import a fresh auth.json')
+        if (health.signIn === 'reauth_required') throw refused('it needs a new sign-in')
         pool.report(id, { kind: 'reactivated' })
         await pool.flush()
         const status = statusOf(known(pool, id).health, clock.now())

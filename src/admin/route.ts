@@ -79,6 +79,7 @@ const wrongProofs: ReadonlySet<ErrorCode> = new Set([
   'invalid_totp_code',
   'invalid_bootstrap_token',
   'invalid_passkey',
+  'local_only',
   'too_many_attempts',
 ])
 

@@ -26,6 +26,11 @@ export type SignIn = {
   /** The second step; a recovery code does as well. */
   giveCode(caller: Caller, code: string): Promise<NewCookie & { method: Session['method'] }>
   changePassword(caller: Caller, current: string, next: string): Promise<void>
+  /**
+   * Shows once more that it is the admin, before something that must not happen on an unguarded screen. While there is no
+   * password, only somebody at this machine can. The caller has been let in already. @throws AppError
+   */
+  reauthenticate(caller: Caller, password: string | null): Promise<void>
   /** Takes both passwords, the second factor and the passkeys away, and ends every session. */
   removePassword(caller: Caller, current: string): Promise<void>
   /** Null takes it away. Ends the sessions of viewers. */
@@ -119,6 +124,18 @@ export function createSignIn({ store, clock, mode = 'standard' }: SignInDeps): S
       const { viewerPasswordHash } = await proofs.adminPassword(caller, current)
       await checkDiffers(next, viewerPasswordHash, 'newPassword')
       await store.signIn.changePassword(await hashPassword(next), kept)
+    },
+    async reauthenticate(caller, password) {
+      const { passwordHash } = await store.signIn.state()
+      if (passwordHash === null) {
+        if (!caller.isLocal) throw new AppError('local_only')
+      } else if (password === null) {
+        const message = 'is needed: your dashboard password, once more.'
+        throw new AppError('invalid_request', {
+          message: `password ${message}`,
+          fields: [{ path: 'password', message }],
+        })
+      } else await proofs.adminPassword(caller, password)
     },
     async removePassword(caller, current) {
       await insider(caller)

@@ -67,7 +67,10 @@ export const AccountView = z.object({
   accountId: id,
   chatgptAccountId: adminOnly(z.string()),
   email: adminOnly(z.string()).nullable(),
+  /** The alias, else the e-mail address, else the ChatGPT account. */
   displayName: pseudonym(z.string()),
+  /** What a person calls the account. */
+  alias: adminOnly(z.string()).nullable(),
   planType: word,
   workspaceId: adminOnly(z.string()).nullable(),
   workspaceLabel: adminOnly(z.string()).nullable(),
@@ -150,8 +153,16 @@ export type AccountTrends = z.infer<typeof AccountTrends>
 
 export const AccountParams = z.object({ id: z.string().min(1).max(200) })
 
+/** A name that a person gives: one line of text that can be seen. */
+const alias = z
+  .string()
+  .trim()
+  .min(1, 'must not be empty; null takes the name away.')
+  .max(80, 'must have at most 80 characters.')
+  .regex(/^[^\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069\u2028\u2029]*$/u, 'must be one line, without control characters.')
+
 /** What a person wants of an account; only what is named changes. */
-export const AccountChange = z.strictObject(routing).partial()
+export const AccountChange = z.strictObject({ ...routing, alias: alias.nullable() }).partial()
 export type AccountChange = z.infer<typeof AccountChange>
 
 export const AccountPaused = z.object({ status: z.literal('paused') })

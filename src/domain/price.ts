@@ -83,6 +83,16 @@ export function costMicroUsd(
   return Math.round((usage.input - cached) * input + cached * cachedRate + usage.output * output)
 }
 
+/** The cheapest of these models for a short turn; null when none has a known price. */
+export function cheapestModel(prices: Prices, models: Iterable<string>): string | null {
+  const tiny: TokenUsage = { input: 1_000, cached: 0, output: 1_000, reasoning: 0 }
+  const priced = [...models].flatMap((model) => {
+    const cost = costMicroUsd(prices, model, null, tiny)
+    return cost === null ? [] : [{ model, cost }]
+  })
+  return priced.toSorted((a, b) => a.cost - b.cost || a.model.localeCompare(b.model))[0]?.model ?? null
+}
+
 function ratesFor(price: Price, tier: string | null, inputTokens: number): Rates {
   const isLong = inputTokens > longContextTokens
   if ((tier === 'priority' || tier === 'fast') && price.priority) return price.priority

@@ -123,7 +123,7 @@ async function takePlace(turn: Turn, { ownerId, home, tried, round }: PlaceAsk, 
 }
 
 /** What trying the account to the end says about it. */
-function settleAccount(accountId: string, fault: Fault, { pool }: FindDeps): void {
+export function settleAccount(accountId: string, fault: Fault, { pool }: Pick<FindDeps, 'pool'>): void {
   const { code } = fault.error
   if (fault.kind === 'transient' && fault.scope === undefined) pool.report(accountId, { kind: 'failed', code })
   // A token renewed a moment ago and refused again: only a new sign-in helps.

@@ -90,7 +90,11 @@ function reportBroken({ source }: Turn, { accountId, head }: Found, code: string
   else if (source !== null) sources.report(source.id, { kind: 'failed', code, message })
 }
 
-async function collect(found: Found, deps: ServeDeps): Promise<{ end: Ending; response: Json | null }> {
+/** Reads an answer to its end for nobody but ourselves. */
+export async function collect(
+  found: Found,
+  deps: Pick<ServeDeps, 'pool' | 'clock'>,
+): Promise<{ end: Ending; response: Json | null }> {
   const collector = collectResponse()
   const watch = watchStream({
     firstOutput: () => {},

@@ -82,7 +82,7 @@ describe('every route', () => {
     expect(own.filter((one) => !isTurn(one) && !isSocket(one))).toEqual([])
   })
 
-  it('has a deadline: half a minute, except for turns, imports, sign-ins, what-if, reports, tables and live events', () => {
+  it('has a deadline: half a minute, except for turns, imports, sign-ins, probes, what-if, reports, tables and live events', () => {
     // A turn reads its own body, with a deadline of its own, and ends itself when it takes too long.
     const deadlines = routes.flatMap(({ url, options }) =>
       options.config?.readsBody ? [] : [{ url, ms: options.handlerTimeout ?? 0 }],
@@ -94,7 +94,8 @@ describe('every route', () => {
       ['/api/accounts/import', '/api/sign-ins/:id/callback', '/api/routing/what-if'].includes(url) ||
       url.endsWith('/events') ||
       url.endsWith('.csv') ||
-      url === '/api/reports'
+      url === '/api/reports' ||
+      ['/api/accounts/:id/probe', '/api/accounts/warm-up'].includes(url)
     expect([...long].filter((url) => !allowed(url))).toEqual([])
   })
 

@@ -122,9 +122,9 @@ function signInOf(
   kind: 'account_reauth' | 'account_closed',
   signIn: Account['health']['signIn'],
 ): Observation[] {
-  return accounts.map(({ id, email, plan, health }) => ({
+  return accounts.map(({ id, alias, email, plan, health }) => ({
     subject: id,
     phase: health.signIn === signIn ? 'on' : 'off',
-    about: { kind, accountId: id, alias: null, email, plan, reason: health.signInReason },
+    about: { kind, accountId: id, alias, email, plan, reason: health.signInReason },
   }))
 }

@@ -138,7 +138,7 @@ type SignInAbout = Of<'account_reauth' | 'account_closed'>
 
 function accountNames(all: readonly SignInAbout[], { showEmails }: Teller): string {
   return named(all, ({ accountId, alias, email, plan }) => {
-    const name = showEmails ? (email ?? alias) : alias
+    const name = alias ?? (showEmails ? email : null)
     return name === null ? `${plan} account …${accountId.slice(-6)}` : plain(name)
   })
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { builtIn, costMicroUsd as costAt } from '../../../src/domain/price.ts'
+import { builtIn, cheapestModel, costMicroUsd as costAt } from '../../../src/domain/price.ts'
 import type { TokenUsage } from '../../../src/domain/request.ts'
 
 /** The published list, in USD per million tokens: input, cached input, output. Null: the tier has no price of its own. */
@@ -81,5 +81,14 @@ describe('the price of a turn', () => {
     const edge = { input: 272_000, cached: 0, output: 0, reasoning: 0 }
     expect(costMicroUsd('gpt-5.4', null, edge)).toBe(680_000)
     expect(costMicroUsd('gpt-5.4', null, { ...edge, input: 272_001 })).toBe(1_360_005)
+  })
+})
+
+describe('the cheapest model', () => {
+  it('is the one whose short turn costs least, of those with a price', () => {
+    expect(cheapestModel(builtIn, ['gpt-5.5', 'gpt-5.4-mini', 'gpt-unheard-of', 'gpt-5.4'])).toBe('gpt-5.4-mini')
+    expect(cheapestModel(builtIn, ['gpt-5.1', 'gpt-5'])).toBe('gpt-5')
+    expect(cheapestModel(builtIn, ['gpt-unheard-of'])).toBeNull()
+    expect(cheapestModel(builtIn, [])).toBeNull()
   })
 })
