@@ -1,8 +1,27 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import ipaddr from 'ipaddr.js'
-import type { Access } from './domain/access.ts'
+import type { Access, Principal } from './domain/access.ts'
+import type { Guest } from './domain/api-key.ts'
 import { AppError } from './errors.ts'
 import { type Address, type AddressRange, isWithin, parseAddress } from './lib/address-ranges.ts'
+
+// What a route says to the gate, and what the gate leaves on a request.
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may use the route. A route without one stops the server from starting. */
+    access?: Access
+    /** What the audit log calls a success; null: it is told nothing. Absent on routes that are not the management API's. */
+    audit?: string | null
+    /** True when the handler reads the body itself, bounded. */
+    readsBody?: boolean
+  }
+  interface FastifyRequest {
+    /** Whom the gate has let in to the dashboard; null on every other route. */
+    principal: Principal | null
+    /** Whom the gate has let in to the pool; null on every other route. */
+    guest: Guest | null
+  }
+}
 
 export type GateRules = {
   /** Peers whose `X-Forwarded-For` is believed. */

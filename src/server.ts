@@ -5,8 +5,7 @@ import type { Logger } from 'pino'
 import { ZodError } from 'zod'
 import { refuseBroken } from './broken-request.ts'
 import type { ClientGate } from './client-gate.ts'
-import type { Access, Principal } from './domain/access.ts'
-import type { Guest } from './domain/api-key.ts'
+import type { Principal } from './domain/access.ts'
 import { AppError, dashboardBody, type ErrorCode, openAiBody, retryHeaders } from './errors.ts'
 import { areaOf, type Firewall } from './firewall.ts'
 import { admit, forgetVouching, type GateRules } from './gate.ts'
@@ -14,23 +13,6 @@ import type { Clock } from './lib/clock.ts'
 import { faultSentence, fieldFaults } from './lib/field-faults.ts'
 import { randomId } from './lib/secrets.ts'
 import type { Tally } from './lib/tally.ts'
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Who may use the route. A route without one stops the server from starting. */
-    access?: Access
-    /** What the audit log calls a success; null: it is told nothing. Absent on routes that are not the management API's. */
-    audit?: string | null
-    /** True when the handler reads the body itself, bounded. */
-    readsBody?: boolean
-  }
-  interface FastifyRequest {
-    /** Whom the gate has let in to the dashboard; null on every other route. */
-    principal: Principal | null
-    /** Whom the gate has let in to the pool; null on every other route. */
-    guest: Guest | null
-  }
-}
 
 export type ServerDeps = {
   gate: GateRules

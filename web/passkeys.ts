@@ -18,12 +18,19 @@ export async function signInWithPasskey(): Promise<SessionView> {
 export async function addPasskey({ name, password }: { name: string; password: string | null }) {
   const options = await api.startPasskey(password === null ? { passkey: await ask() } : { password })
   const made = await readable(startRegistration({ optionsJSON: options as unknown as RegistrationOptions }))
-  return api.addPasskey({ name, passkey: made })
+  return api.addPasskey({ name, passkey: plain(made) })
 }
 
 async function ask() {
   const options = await api.passkeyChallenge()
-  return readable(startAuthentication({ optionsJSON: options as unknown as AuthenticationOptions }))
+  return plain(await readable(startAuthentication({ optionsJSON: options as unknown as AuthenticationOptions })))
+}
+
+/** As JSON has it: the library's types know which extensions there are, and the server heeds none. */
+function plain<T extends { clientExtensionResults: object }>(
+  made: T,
+): Omit<T, 'clientExtensionResults'> & { clientExtensionResults: Record<string, unknown> } {
+  return { ...made, clientExtensionResults: Object.fromEntries(Object.entries(made.clientExtensionResults)) }
 }
 
 /** Browsers tell little of what went wrong, and in their own words. */

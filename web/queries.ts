@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions, skipToken } from '@tanstack/react-query'
 import type { LiveRequest } from '../src/contract/live.ts'
 import type { Timeframe } from '../src/contract/overview.ts'
-import { ApiError, type AuditFilter, api, type RequestFilter } from './api.ts'
+import { type AuditFilter, api, type RequestFilter } from './api.ts'
+import { ApiError } from './call.ts'
 
 /** How the stream of live events stands, as the page last knew. */
 export type LiveState = {

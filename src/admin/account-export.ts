@@ -9,7 +9,7 @@ import { AccountParams } from '../contract/accounts.ts'
 import { AppError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import { displayNameOf } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type ExportDeps = {
   store: Store
@@ -24,7 +24,7 @@ const warning =
   'Two programs that use one login end it: the first that renews it makes the other sign in again. Delete the account here before the file is used elsewhere.'
 
 /** Giving the login of an account away, as a file for another program. */
-export function exportRoutes({ store, pool, tokens, signIn, callerOf }: ExportDeps): AnyRoute[] {
+export function exportRoutes({ store, pool, tokens, signIn, callerOf }: ExportDeps) {
   return [
     route(
       {

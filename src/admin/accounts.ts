@@ -19,7 +19,7 @@ import type { Store } from '../store/store.ts'
 import { accountView, importItem } from './account-views.ts'
 import { checkEgress } from './check-egress.ts'
 import { maxImportBytes, readUpload } from './import-files.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type AccountsDeps = {
   store: Store
@@ -33,7 +33,7 @@ export type AccountsDeps = {
 
 const importDeadlineMs = 5 * 60_000
 
-export function accountRoutes(deps: AccountsDeps): AnyRoute[] {
+export function accountRoutes(deps: AccountsDeps) {
   const { store, pool, clock } = deps
   const params = AccountParams
   return [

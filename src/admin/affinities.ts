@@ -17,11 +17,11 @@ import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { AffinityRow, Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type AffinitiesDeps = { store: Store; affinity: Affinity; pool: Pool; clock: Clock }
 
-export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps): AnyRoute[] {
+export function affinityRoutes({ store, affinity, pool, clock }: AffinitiesDeps) {
   return [
     route(
       {

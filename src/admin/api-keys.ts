@@ -17,7 +17,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
 import { changedRules, openRules, rulesOf } from './api-key-rules.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type ApiKeyDeps = {
   keys: Keys
@@ -33,7 +33,7 @@ const shownDays = 7
 const params = ApiKeyParams
 
 /** Client keys. Names, addresses and what keys have taken are for admins only. */
-export function apiKeyRoutes(deps: ApiKeyDeps): AnyRoute[] {
+export function apiKeyRoutes(deps: ApiKeyDeps) {
   const { keys, pool, clock } = deps
   const facts = () => ({ accounts: pool.accounts(), nowMs: clock.now() })
   const known = (id: string): ApiKey => {

@@ -7,9 +7,9 @@ import { timedId } from '../lib/secrets.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
 import type { Refused } from './attempt-trail.ts'
-import { type AnyRoute, type AuditedCall, route } from './route.ts'
+import { type AuditedCall, route } from './route.ts'
 
-export function auditRoutes({ store }: { store: Store }): AnyRoute[] {
+export function auditRoutes({ store }: { store: Store }) {
   return [
     route(
       {

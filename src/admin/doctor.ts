@@ -10,7 +10,7 @@ import { probeHeaders, probeStream } from '../domain/probe.ts'
 import { dayMs } from '../domain/quota.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type DoctorDeps = {
   store: Store
@@ -27,7 +27,7 @@ const reverseProxy = { id: 'reverse_proxy', title: 'Reverse proxy' }
 const looked = 100
 
 /** What a running server can say about itself, and two routes by which the command tries the way to it. */
-export function doctorRoutes(deps: DoctorDeps): AnyRoute[] {
+export function doctorRoutes(deps: DoctorDeps) {
   return [
     route(
       {

@@ -17,7 +17,7 @@ import type { Clock } from '../lib/clock.ts'
 import { randomId, Secret } from '../lib/secrets.ts'
 import type { EgressRemoval, Store } from '../store/store.ts'
 import { type EgressViewDeps, egressPoolView, egressProxyView, usersOf } from './egress-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type EgressRouteDeps = EgressViewDeps & {
   store: Pick<Store, 'egress'>
@@ -30,11 +30,11 @@ const paths = { proxies: '/api/egress-proxies', pools: '/api/egress-pools' }
 /** Far more than anybody has; what is kept of each has an end, and so has their number. */
 const mostWays = 200
 
-export function egressRoutes(deps: EgressRouteDeps): AnyRoute[] {
+export function egressRoutes(deps: EgressRouteDeps) {
   return [...proxyRoutes(deps), ...poolRoutes(deps)]
 }
 
-function proxyRoutes(deps: EgressRouteDeps): AnyRoute[] {
+function proxyRoutes(deps: EgressRouteDeps) {
   const { egress, store, clock, probe } = deps
   const params = EgressParams
   const one = `${paths.proxies}/:id`
@@ -125,7 +125,7 @@ function proxyRoutes(deps: EgressRouteDeps): AnyRoute[] {
   ]
 }
 
-function poolRoutes(deps: EgressRouteDeps): AnyRoute[] {
+function poolRoutes(deps: EgressRouteDeps) {
   const { egress, store, clock } = deps
   const params = EgressParams
   const one = `${paths.pools}/:id`

@@ -5,7 +5,7 @@ import { LiveEvents } from '../contract/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { iso } from './account-views.ts'
 import { eventText, type LiveFeed, type Sent } from './live.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type EventsDeps = {
   feed: LiveFeed
@@ -26,7 +26,7 @@ const maxUnreadBytes = 256 * 1024
 const maxReaders = 100
 
 /** `GET /api/events`: one stream per open page. */
-export function eventRoutes({ feed, clock, version, demo, stopping, checkSession }: EventsDeps): AnyRoute[] {
+export function eventRoutes({ feed, clock, version, demo, stopping, checkSession }: EventsDeps) {
   const readers = new Set<ServerResponse>()
   stopping.addEventListener('abort', () => {
     for (const reader of readers) reader.end()

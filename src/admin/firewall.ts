@@ -14,7 +14,7 @@ import { admitting } from '../firewall.ts'
 import { clientAddress, type GateRules, isLocal } from '../gate.ts'
 import { isWithin, parseAddress, parseRange, shortestRange } from '../lib/address-ranges.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type FirewallDeps = { keeper: FirewallKeeper; gate: GateRules }
 
@@ -23,7 +23,7 @@ type Caller = { address: string; isLocal: boolean }
 const path = '/api/firewall'
 
 /** Which addresses get in, to the dashboard and to what clients use. */
-export function firewallRoutes({ keeper, gate }: FirewallDeps): AnyRoute[] {
+export function firewallRoutes({ keeper, gate }: FirewallDeps) {
   const callerOf = (request: FastifyRequest): Caller => {
     const visitor = { peer: request.socket.remoteAddress, headers: request.headers }
     return { address: clientAddress(visitor, gate), isLocal: isLocal(visitor, gate) }

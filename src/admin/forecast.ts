@@ -11,11 +11,11 @@ import { hourOf } from '../domain/usage-hours.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
 import { forecastView } from './forecast-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type ForecastDeps = { store: Store; pool: Pool; clock: Clock; settings: () => Settings }
 
-export function forecastRoutes(deps: ForecastDeps): AnyRoute[] {
+export function forecastRoutes(deps: ForecastDeps) {
   const forecasts = createForecasts(deps)
   return [
     route(

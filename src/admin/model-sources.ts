@@ -21,7 +21,7 @@ import type { ModelSources } from '../sources/sources.ts'
 import type { ModelSource } from '../store/model-source-store.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type ModelSourcesDeps = {
   store: Pick<Store, 'modelSources'>
@@ -34,7 +34,7 @@ export type ModelSourcesDeps = {
 
 const path = '/api/model-sources'
 
-export function modelSourceRoutes(deps: ModelSourcesDeps): AnyRoute[] {
+export function modelSourceRoutes(deps: ModelSourcesDeps) {
   const { store, sources, sourceClient, clock, onChanged } = deps
   const known = (id: string): ModelSource => {
     const source = sources.get(id)

@@ -1,9 +1,9 @@
 import type { Catalogue } from '../accounts/catalogue.ts'
 import { ModelList } from '../contract/overview.ts'
 import type { CatalogueModel } from '../domain/catalogue.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
-export function modelRoutes(catalogue: Catalogue): AnyRoute[] {
+export function modelRoutes(catalogue: Catalogue) {
   return [
     route(
       {

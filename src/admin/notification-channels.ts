@@ -13,7 +13,7 @@ import type { Clock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
 import type { Store } from '../store/store.ts'
 import { changedChannel, channelParts, channelView } from './notification-channel-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type NotificationChannelsDeps = {
   store: Pick<Store, 'notifications'>
@@ -23,7 +23,7 @@ export type NotificationChannelsDeps = {
 
 const mostChannels = 50
 
-export function notificationChannelRoutes({ store, notifications, clock }: NotificationChannelsDeps): AnyRoute[] {
+export function notificationChannelRoutes({ store, notifications, clock }: NotificationChannelsDeps) {
   const db = store.notifications
   const known = async (id: string) => {
     const channel = await db.channel(id)

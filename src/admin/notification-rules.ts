@@ -7,7 +7,7 @@ import { faultSentence, fieldFaults } from '../lib/field-faults.ts'
 import { randomId } from '../lib/secrets.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type NotificationRulesDeps = {
   store: Pick<Store, 'notifications'>
@@ -17,7 +17,7 @@ export type NotificationRulesDeps = {
 
 const mostRules = 100
 
-export function notificationRuleRoutes({ store, notifications, clock }: NotificationRulesDeps): AnyRoute[] {
+export function notificationRuleRoutes({ store, notifications, clock }: NotificationRulesDeps) {
   const db = store.notifications
   const view = (rule: StoredRule) => ruleView(rule, notifications.problemOf(rule))
   const known = async (id: string) => {

@@ -4,14 +4,14 @@ import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
 import { type NotificationChannelsDeps, notificationChannelRoutes } from './notification-channels.ts'
 import { type NotificationRulesDeps, notificationRuleRoutes } from './notification-rules.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 /** Channels, rules, and what was sent. */
-export function notificationRoutes(deps: NotificationChannelsDeps & NotificationRulesDeps): AnyRoute[] {
+export function notificationRoutes(deps: NotificationChannelsDeps & NotificationRulesDeps) {
   return [...notificationChannelRoutes(deps), ...notificationRuleRoutes(deps), history(deps)]
 }
 
-function history({ store }: { store: Pick<Store, 'notifications'> }): AnyRoute {
+function history({ store }: { store: Pick<Store, 'notifications'> }) {
   return route(
     {
       method: 'GET',

@@ -9,7 +9,7 @@ import type { Traffic } from '../reports/traffic.ts'
 import type { RequestSums } from '../store/request-store.ts'
 import { iso } from './account-views.ts'
 import { poolWindowViews } from './pool-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type OverviewDeps = {
   traffic: Pick<Traffic, 'sums'>
@@ -20,7 +20,7 @@ export type OverviewDeps = {
   demo: boolean
 }
 
-export function overviewRoutes(deps: OverviewDeps): AnyRoute[] {
+export function overviewRoutes(deps: OverviewDeps) {
   return [
     route(
       {

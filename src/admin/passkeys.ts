@@ -13,14 +13,14 @@ import { SessionView } from '../contract/session.ts'
 import type { Passkey } from '../domain/passkey.ts'
 import { AppError } from '../errors.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 import { base, type Cookies, type SessionDeps } from './session.ts'
 
 /** Passkeys: sign in with one, add, rename and remove them. */
 export function passkeyRoutes(
   { signIn, callerOf, siteOf }: Pick<SessionDeps, 'signIn' | 'callerOf' | 'siteOf'>,
   { give, actorOf }: Cookies,
-): AnyRoute[] {
+) {
   const { passkeys } = signIn
   const path = `${base}/passkeys`
   return [

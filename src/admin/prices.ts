@@ -12,11 +12,11 @@ import { AppError } from '../errors.ts'
 import type { PriceEntry, PriceKeeper } from '../reports/prices.ts'
 import type { Recomputation, Recompute } from '../reports/recompute.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type PriceDeps = { prices: PriceKeeper; recompute: Recompute; listUrl: () => string | null }
 
-export function priceRoutes({ prices, recompute, listUrl }: PriceDeps): AnyRoute[] {
+export function priceRoutes({ prices, recompute, listUrl }: PriceDeps) {
   const target = (model: string) => ({ kind: 'price', id: model })
   const shown = (entry: PriceEntry | null) => entry && viewOf(entry)
   return [

@@ -6,7 +6,7 @@ import { warmUpRefusal } from '../domain/warm-up.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { windowView } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 /** What sending a tiny turn gives; see the prober, which knows how. */
 type Probed = Omit<ProbeView, 'accountId' | `status${'Before' | 'After'}` | `windows${'Before' | 'After'}`> & {
@@ -26,7 +26,7 @@ const atOnce = 2
 const settlingMs = 10 * 60_000
 
 /** Trying accounts out, one by one or all that are untouched. */
-export function probeRoutes({ probe, pool, clock }: ProbeDeps): AnyRoute[] {
+export function probeRoutes({ probe, pool, clock }: ProbeDeps) {
   const view = (accountId: string, { before, after, ...probed }: Probed): ProbeView => {
     const nowMs = clock.now()
     const windows = (account: Account) => account.windows.map((window) => windowView(window, nowMs))

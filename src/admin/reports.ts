@@ -8,14 +8,14 @@ import { report } from '../reports/report.ts'
 import type { Traffic } from '../reports/traffic.ts'
 import { reportRows, reportView } from './report-views.ts'
 import type { Names } from './request-facets.ts'
-import { type AnyRoute, type Call, route } from './route.ts'
+import { type Call, route } from './route.ts'
 
 export type ReportDeps = { traffic: Traffic; names: Names; clock: Clock; flush: () => Promise<void> }
 
 /** The first report after an upgrade may have to read the log itself. */
 const deadlineMs = 120_000
 
-export function reportRoutes({ traffic, names, clock, flush }: ReportDeps): AnyRoute[] {
+export function reportRoutes({ traffic, names, clock, flush }: ReportDeps) {
   const made = async ({ query, request }: Pick<Call<unknown, typeof ReportQuery, unknown>, 'query' | 'request'>) => {
     refuseViewers(query, request)
     await flush()

@@ -6,7 +6,7 @@ import { csvOf } from '../reports/csv.ts'
 import type { RequestLog } from '../reports/request-log.ts'
 import { iso } from './account-views.ts'
 import { filterOf } from './request-filter.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 type Deps = { log: RequestLog; flush: () => Promise<void>; accountName: (id: string) => string | null }
 
@@ -16,7 +16,7 @@ const stalledMs = 60_000
 const pageRows = 200
 
 /** `GET /api/request-logs/export.csv` */
-export function requestExportRoute({ log, flush, accountName }: Deps): AnyRoute {
+export function requestExportRoute({ log, flush, accountName }: Deps) {
   return route(
     {
       method: 'GET',

@@ -5,7 +5,7 @@ import { addUp, type Traffic } from '../reports/traffic.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
 import { epochOf } from './request-filter.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type Names = {
   /** What people call it; null: it is gone. */
@@ -20,7 +20,7 @@ const maxCodes = 100
 const countTo = 10_000
 
 /** `GET /api/request-logs/facets` */
-export function requestFacetsRoute({ store, traffic, clock, names, flush }: Deps): AnyRoute {
+export function requestFacetsRoute({ store, traffic, clock, names, flush }: Deps) {
   return route(
     {
       method: 'GET',

@@ -9,7 +9,7 @@ import { iso } from './account-views.ts'
 import { requestExportRoute } from './request-export.ts'
 import { type Names, requestFacetsRoute } from './request-facets.ts'
 import { filterOf } from './request-filter.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type RequestDeps = {
   store: Pick<Store, 'requests' | 'requestSums'>
@@ -20,7 +20,7 @@ export type RequestDeps = {
   flush: () => Promise<void>
 }
 
-export function requestRoutes({ store, traffic, names, clock, flush }: RequestDeps): AnyRoute[] {
+export function requestRoutes({ store, traffic, names, clock, flush }: RequestDeps) {
   const log = createRequestLog(store)
   const known = async (id: string) => {
     await flush()

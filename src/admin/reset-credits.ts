@@ -8,14 +8,14 @@ import type { ResetCredit } from '../domain/reset-credit.ts'
 import { AppError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type ResetCreditRouteDeps = { pool: Pool; store: Store; lists: CreditLists; redeemer: Redeemer }
 
 const params = AccountParams
 const shownRedemptions = 20
 
-export function resetCreditRoutes({ pool, store, lists, redeemer }: ResetCreditRouteDeps): AnyRoute[] {
+export function resetCreditRoutes({ pool, store, lists, redeemer }: ResetCreditRouteDeps) {
   return [
     route(
       {

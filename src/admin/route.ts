@@ -52,11 +52,22 @@ export type ApiRoute<P = unknown, Q = unknown, B = unknown, A = unknown> = {
 
 export type AnyRoute = ApiRoute & { handle: (call: Call<unknown, unknown, unknown>) => Promise<unknown> }
 
+/** What a client of the endpoint has to know. Only types are made of it: at run time there is nothing. */
+export type Endpoint<M extends string, Path extends string, P, Q, B, A> = {
+  readonly types?: {
+    endpoint: `${M} ${Path}`
+    params: P extends Schema ? z.input<P> : undefined
+    query: Q extends Schema ? z.input<Q> : undefined
+    body: B extends Schema ? z.input<B> : undefined
+    answer: A extends Schema ? z.output<A> : undefined
+  }
+}
+
 /** Ties a handler to its schemas. The casts forget types that `addRoutes` restores by parsing with those schemas. */
-export function route<P, Q, B, A>(
-  definition: ApiRoute<P, Q, B, A>,
+export function route<const M extends ApiRoute['method'], const Path extends string, P, Q, B, A>(
+  definition: ApiRoute<P, Q, B, A> & { method: M; path: Path },
   handle: (call: Call<P, Q, B>) => Promise<A extends Schema ? z.input<A> : unknown>,
-): AnyRoute {
+): AnyRoute & Endpoint<M, Path, P, Q, B, A> {
   return { ...definition, handle: handle as unknown as AnyRoute['handle'] }
 }
 

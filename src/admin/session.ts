@@ -18,7 +18,7 @@ import type { Actor } from '../domain/access.ts'
 import { iso } from './account-views.ts'
 import { cookieName } from './caller.ts'
 import { qrDataUri } from './qr.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type SessionDeps = {
   signIn: SignIn
@@ -99,7 +99,7 @@ export function createCookies({ signIn, callerOf, isSecure, siteOf, version, dem
 export type Cookies = ReturnType<typeof createCookies>
 
 /** Passwords and codes: getting in to the dashboard and out of it. */
-export function sessionRoutes(deps: SessionDeps, { view, give, clear, actorOf }: Cookies): AnyRoute[] {
+export function sessionRoutes(deps: SessionDeps, { view, give, clear, actorOf }: Cookies) {
   const { signIn, callerOf } = deps
   return [
     route(

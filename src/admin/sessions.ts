@@ -3,11 +3,11 @@ import { SessionList, SessionParams, SignedOut, ViewerAccess, ViewerPassword } f
 import type { Session } from '../domain/session.ts'
 import { AppError } from '../errors.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 import { base, type SessionDeps } from './session.ts'
 
 /** Who is signed in, and who may look without changing anything. */
-export function sessionListRoutes({ signIn, callerOf }: Pick<SessionDeps, 'signIn' | 'callerOf'>): AnyRoute[] {
+export function sessionListRoutes({ signIn, callerOf }: Pick<SessionDeps, 'signIn' | 'callerOf'>) {
   const viewerPath = `${base}/viewer-password`
   return [
     route(

@@ -24,13 +24,13 @@ import { AppError } from '../errors.ts'
 import { resolved, type SettingsEdit, type SettingsKeeper } from '../settings/keeper.ts'
 import { iso } from './account-views.ts'
 import { checkEgress } from './check-egress.ts'
-import { type AnyRoute, type Call, route } from './route.ts'
+import { type Call, route } from './route.ts'
 
 export type SettingsDeps = { pool: Pick<Pool, 'get'>; egress: Pick<Egress, 'downOf'>; settings: SettingsKeeper }
 
 const ofGroup = z.object({ group: z.string() })
 
-export function settingsRoutes(deps: SettingsDeps): AnyRoute[] {
+export function settingsRoutes(deps: SettingsDeps) {
   const { settings } = deps
   return [
     route(

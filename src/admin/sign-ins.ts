@@ -5,7 +5,7 @@ import type { LoginFlow } from '../domain/login.ts'
 import { AppError } from '../errors.ts'
 import { devicePage } from '../upstream/login.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type SignInsDeps = { logins: Logins; pool: Pool; authBaseUrl: string }
 
@@ -14,7 +14,7 @@ const base = '/api/sign-ins'
 const exchangeDeadlineMs = 60_000
 
 /** Adding accounts, and renewing their logins, by signing in with ChatGPT. */
-export function signInRoutes({ logins, pool, authBaseUrl }: SignInsDeps): AnyRoute[] {
+export function signInRoutes({ logins, pool, authBaseUrl }: SignInsDeps) {
   const params = SignInParams
   const view = (flow: LoginFlow): SignInView => viewOf(flow, logins, authBaseUrl)
   return [

@@ -6,11 +6,11 @@ import { type AccountStatistics, poolStatistics } from '../domain/statistics.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type StatisticsRouteDeps = { pool: Pool; statistics: Statistics; clock: Clock }
 
-export function statisticsRoutes({ pool, statistics, clock }: StatisticsRouteDeps): AnyRoute[] {
+export function statisticsRoutes({ pool, statistics, clock }: StatisticsRouteDeps) {
   return [
     route(
       {

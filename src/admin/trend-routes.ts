@@ -4,10 +4,10 @@ import { TrendsQuery } from '../contract/trends.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 import { readTrends } from './trends.ts'
 
-export function trendRoutes({ store, pool, clock }: { store: Store; pool: Pool; clock: Clock }): AnyRoute[] {
+export function trendRoutes({ store, pool, clock }: { store: Store; pool: Pool; clock: Clock }) {
   return [
     route(
       {

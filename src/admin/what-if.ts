@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 export type WhatIfDeps = {
   store: Store
@@ -21,7 +21,7 @@ const longestHours = 720
 const deadlineMs = 5 * 60_000
 const retryAfterSeconds = 10
 
-export function whatIfRoutes({ store, settings, clock, flush }: WhatIfDeps): AnyRoute[] {
+export function whatIfRoutes({ store, settings, clock, flush }: WhatIfDeps) {
   let isRunning = false
   return [
     route(

@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ChannelView } from '../../../src/contract/notification-channels.ts'
 import { api } from '../../api.ts'
+import type { BodyOf } from '../../call.ts'
 import { type Key, t } from '../../messages/index.ts'
 import { Select, Switch } from '../../ui/controls.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
@@ -67,7 +68,10 @@ export function ChannelForm({ channel, onClose }: Props) {
     mutationFn: (values: Record<string, string>) => {
       const mail = kind === 'email' ? { security } : {}
       const body = { ...bodyOf(kind, values, channel !== null), ...mail, isActive, showEmails, allowPrivateAddress }
-      return channel === null ? api.addChannel({ kind, ...body }) : api.changeChannel(channel.id, body)
+      // Which fields there are is in the table of inputs; the server names those that do not fit.
+      return channel === null
+        ? api.addChannel({ kind, ...body } as BodyOf<'POST /api/notification-channels'>)
+        : api.changeChannel(channel.id, body)
     },
     onSuccess() {
       toast(t('channels.saved'))

@@ -3,6 +3,7 @@ import { useId, useState } from 'react'
 import type { ChannelView } from '../../../src/contract/notification-channels.ts'
 import type { RuleView } from '../../../src/contract/notification-rules.ts'
 import { api } from '../../api.ts'
+import type { BodyOf } from '../../call.ts'
 import { type Key, t } from '../../messages/index.ts'
 import { Select, Switch } from '../../ui/controls.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
@@ -44,7 +45,7 @@ export function RuleForm({ rule, condition, channels, onClose }: Props) {
   const [hasQuiet, setHasQuiet] = useState(rule !== null && rule.quietHours !== null)
   const save = useMutation({
     mutationFn: (values: Record<string, string>) => {
-      const { from, to, timeZone } = values
+      const { from = '', to = '', timeZone = '' } = values
       const figures = numbers[kind].map(({ name }) => [name, Number(values[`parameters.${name}`])])
       const body = {
         parameters: {
@@ -53,11 +54,14 @@ export function RuleForm({ rule, condition, channels, onClose }: Props) {
           ...(kind === 'new_version' ? { url: values['parameters.url'], allowPrivateAddress: isNear } : {}),
         },
         name: values.name?.trim() || null,
-        channelIds: chosen,
+        channelIds: [...chosen],
         ...{ isActive, tellEnd, minGapMinutes: Number(values.minGapMinutes) },
         quietHours: hasQuiet ? { from, to, timeZone } : null,
       }
-      return rule === null ? api.addRule({ kind, ...body }) : api.changeRule(rule.id, body)
+      // Which parameters a kind has is in the table of numbers; the server names those that do not fit.
+      return rule === null
+        ? api.addRule({ kind, ...body } as BodyOf<'POST /api/notification-rules'>)
+        : api.changeRule(rule.id, body)
     },
     onSuccess() {
       toast(t('rules.saved'))

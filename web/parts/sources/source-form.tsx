@@ -154,7 +154,7 @@ function Checks<T extends string>({ name, label, options, chosen, error }: Check
 const modelName = /^models\.(\d+)\.model$/
 
 /** What the server is sent: a key that is set and not typed stays as it is, an empty figure is none. */
-function bodyOf(values: Record<string, string>, isChange: boolean): Record<string, unknown> {
+function bodyOf(values: Record<string, string>, isChange: boolean) {
   const word = (name: string) => values[name]?.trim() ?? ''
   const number = (name: string) => (word(name) === '' ? null : Number(word(name)))
   const has = (name: string) => values[name] !== undefined
@@ -176,14 +176,15 @@ function bodyOf(values: Record<string, string>, isChange: boolean): Record<strin
       return {
         model: word(at('model')),
         upstreamModel: word(at('upstreamModel')) || null,
-        inputUsdPerMillion: number(at('inputUsdPerMillion')),
+        // What is left empty here is asked for by the server, which names the field.
+        inputUsdPerMillion: number(at('inputUsdPerMillion')) as number,
         cachedUsdPerMillion: number(at('cachedUsdPerMillion')),
-        outputUsdPerMillion: number(at('outputUsdPerMillion')),
+        outputUsdPerMillion: number(at('outputUsdPerMillion')) as number,
         contextWindow: number(at('contextWindow')),
       }
     }),
     budget: { usdPerDay: number('budget.usdPerDay'), usdPerMonth: number('budget.usdPerMonth') },
-    timeoutSeconds: number('timeoutSeconds'),
+    timeoutSeconds: number('timeoutSeconds') as number,
     maxConcurrency: number('maxConcurrency'),
   }
 }
