@@ -64,6 +64,7 @@ describeInBrowser('the keys page', (visit) => {
     await asks.getByRole('button', { name: 'Create' }).click()
     await page.getByRole('button', { name: 'I have it' }).click()
     await page.getByText('$2.50 in a week').waitFor()
+    await page.getByText('100 % left').waitFor()
     expect(await keys()).toMatchObject([
       {
         ...{ name: 'ci', enforcedEffort: 'low', accountsInScope: 1 },

@@ -29,6 +29,8 @@ export const enKeys = {
   'key.status.inactive': 'Switched off',
   'key.status.expired': 'Expired',
   'key.noLimits': 'none',
+  'key.left': '{percent} left',
+  'key.back': 'more {when}',
 
   'key.made': 'Your new key',
   'key.madeWhat': 'It is shown this once. Whoever has it may use the pool.',

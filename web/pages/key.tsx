@@ -7,6 +7,7 @@ import { age } from '../format.ts'
 import { t } from '../messages/index.ts'
 import { useNow } from '../now.ts'
 import { type KeyRules, KeyRulesFields } from '../parts/keys/key-rules.tsx'
+import { LimitStandings } from '../parts/keys/key-table.tsx'
 import { editable } from '../parts/keys/limits-field.tsx'
 import { KeySecret } from '../parts/keys/new-key.tsx'
 import { figuresOf, keyMarks } from '../parts/keys/words.ts'
@@ -48,7 +49,7 @@ function Gone() {
 
 function OneKey({ apiKey }: { apiKey: ApiKeyView }) {
   const nowMs = useNow(60_000)
-  const { name, prefix, status, usage, createdAt, lastUsedAt, accountsInScope } = apiKey
+  const { name, prefix, status, usage, limits, limitUse, createdAt, lastUsedAt, accountsInScope } = apiKey
   const lead = (
     <>
       <StatusWord word={t(`key.status.${status}`)} {...keyMarks[status]} /> <span className="code">{prefix}…</span>
@@ -61,6 +62,7 @@ function OneKey({ apiKey }: { apiKey: ApiKeyView }) {
           facts={[
             { name: t('key.sevenDays'), value: figuresOf(usage.sevenDays) },
             { name: t('key.lifetime'), value: figuresOf(usage.lifetime) },
+            { name: t('key.limits'), value: <LimitStandings limits={limits} limitUse={limitUse} /> },
             {
               name: t('key.lastUsed'),
               value:
