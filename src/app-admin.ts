@@ -7,6 +7,7 @@ import { affinityRoutes } from './admin/affinities.ts'
 import { apiKeyRoutes } from './admin/api-keys.ts'
 import { auditRoutes, entryOf, refusedOf } from './admin/audit.ts'
 import { callerOf, isSecure, siteOf, strangerOf } from './admin/caller.ts'
+import { conversationRoutes } from './admin/conversations.ts'
 import { doctorRoutes } from './admin/doctor.ts'
 import { egressRoutes } from './admin/egress.ts'
 import { eventRoutes } from './admin/events.ts'
@@ -110,6 +111,7 @@ export async function addAdmin(
     ...resetCreditRoutes({ pool, store, lists: parts.creditLists, redeemer: parts.redeemer }),
     ...statisticsRoutes({ pool, statistics: parts.statistics, clock }),
     ...requestRoutes({ store, traffic: parts.traffic, names, clock, flush }),
+    ...conversationRoutes({ store, names, flush }),
     ...priceRoutes({
       ...{ prices: parts.prices, recompute: parts.recompute },
       listUrl: () => parts.settings().priceListUrl,

@@ -1,4 +1,17 @@
-import { and, type Column, eq, gte, inArray, isNull, lt, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import {
+  and,
+  type Column,
+  eq,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  or,
+  type SQL,
+  type SQLWrapper,
+  sql,
+} from 'drizzle-orm'
 import { storable } from './request-rows.ts'
 import type { RequestFilter } from './request-store.ts'
 import type { Tables } from './schema.ts'
@@ -6,7 +19,7 @@ import type { Tables } from './schema.ts'
 type Requests = Tables['requests']
 
 /** What an index is made of, word for word. */
-function conversationOf({ threadId, sessionId }: Requests): SQL<string | null> {
+export function conversationOf({ threadId, sessionId }: Requests): SQL<string | null> {
   return sql`(case when ${threadId} is null then ${sessionId} else ${threadId} end)`
 }
 
@@ -35,6 +48,8 @@ export function conditionsOf(t: Requests, filter: RequestFilter): SQL | undefine
     clients?.length ? or(...clients.map((family) => ofFamily(t, family))) : undefined,
     sinceMs === undefined ? undefined : gte(t.atMs, sinceMs),
     untilMs === undefined ? undefined : lt(t.atMs, untilMs),
+    filter.inConversation === undefined ? undefined : isNotNull(conversationOf(t)),
+    filter.inConversation ? contains(conversationOf(t), filter.inConversation) : undefined,
     search ? or(...searched(t).map((column) => contains(column, search))) : undefined,
   )
 }

@@ -27,6 +27,8 @@ export type RequestFilter = {
   sessionIds?: readonly string[] | undefined
   /** Of the thread, or of the session where there is no thread. */
   conversationIds?: readonly string[] | undefined
+  /** Part of the name of a conversation; empty: of any. */
+  inConversation?: string | undefined
   slowerThanMs?: number | undefined
   sinceMs?: number | undefined
   untilMs?: number | undefined
@@ -52,6 +54,30 @@ export type Arrival = Pick<
   RequestRecord,
   'id' | 'atMs' | 'model' | 'accountId' | 'status' | 'usage' | 'totalMs' | 'affinityKey' | 'threadId' | 'sessionId'
 >
+
+/** Requests of one conversation that have all of this in common. */
+export type ConversationPart = Pick<
+  RequestRecord,
+  'accountId' | 'keyId' | 'model' | 'effort' | 'client' | 'status' | 'moved'
+> & {
+  requests: number
+  inputTokens: number
+  cachedTokens: number
+  outputTokens: number
+  reasoningTokens: number
+  costMicroUsd: number
+  totalMs: number
+}
+export type ConversationSums = {
+  id: string
+  /** Whether requests name it as their thread; else it is the session of requests without one. */
+  isThread: boolean
+  firstMs: number
+  lastMs: number
+  parts: ConversationPart[]
+  /** Older requests are not among the sums. */
+  isCut: boolean
+}
 
 /** What the cost of a request depends on. */
 type Priced = { model: string; serviceTier: string | null; usage: TokenUsage }
@@ -80,6 +106,17 @@ export type RequestStore = {
   }): Promise<{ code: string; requests: number }[]>
   /** Sums per bucket of time, for buckets that have requests, oldest first; of one key (null: without one), or of all. */
   sums(query: { sinceMs: number; untilMs: number; bucketMs: number; keyId?: string | null }): Promise<RequestSums[]>
+  /**
+   * The conversations of the next `rows` rows of the log, newest first, each with the place of its newest among them that
+   * fits. `nextCursor` null: there are no more rows.
+   */
+  conversations(query: {
+    cursor: string | null
+    filter: RequestFilter
+    rows?: number
+  }): Promise<{ places: (Place & { conversationId: string })[]; nextCursor: string | null }>
+  /** Sums of the newest `rows` requests of one conversation, by what they have in common; null: there is none. */
+  conversation(id: string, rows: number): Promise<ConversationSums | null>
   /**
    * Gives the requests of accounts after a place, oldest first, at most `limit`, the cost that `costOf` says, and their
    * sums with it. `last` null: there are no more.
