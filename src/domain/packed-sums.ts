@@ -14,8 +14,10 @@ export type SumRows = {
 }
 type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
 
-const formatVersion = 1
-const headerBytes = 5
+const formatVersion = 2
+const columnCount = figures.length + 2
+/** A multiple of the widest column's bytes. */
+const headerBytes = Math.ceil((8 + columnCount) / 8) * 8
 /** Kinds and quarters share one key while rows are gathered. */
 const quarterStep = 2 ** 32
 
@@ -59,24 +61,41 @@ export function createSums(): Sums {
   }
 }
 
-/** Version, number of rows, and for each column the bytes of one value (0: all are zero) with the values behind it. */
+/**
+ * Version, number of rows, the bytes of one value in each column (0: all are zero), and the columns, the widest first: so
+ * each lies where the machine wants its numbers, and is read where it lies.
+ */
 function packColumns(length: number, columns: number[][]): Buffer {
-  const header = Buffer.alloc(headerBytes)
-  header.writeUInt8(formatVersion, 0)
-  header.writeUInt32LE(length, 1)
-  const parts: Buffer[] = [header]
-  for (const column of columns) {
-    const width = widthOf(column)
-    const bytes = Buffer.alloc(1 + width * length)
-    bytes.writeUInt8(width, 0)
-    for (const [n, value] of column.entries()) {
-      const at = 1 + n * width
+  const widths = columns.map(widthOf)
+  const places = placesOf(length, widths)
+  const bytes = Buffer.alloc(headerBytes + length * widths.reduce<number>((sum, width) => sum + width, 0))
+  bytes.writeUInt8(formatVersion, 0)
+  bytes.writeUInt32LE(length, 4)
+  bytes.set(widths, 8)
+  for (const [n, column] of columns.entries()) {
+    const width = widths[n] ?? 0
+    let at = places[n] ?? 0
+    for (const value of width === 0 ? [] : column) {
       if (width === 8) bytes.writeDoubleLE(value, at)
-      else if (width > 0) bytes.writeUIntLE(value, at, width)
+      else bytes.writeUIntLE(value, at, width)
+      at += width
     }
-    parts.push(bytes)
   }
-  return Buffer.concat(parts)
+  return bytes
+}
+
+/** Where each column begins. */
+function placesOf(length: number, widths: ArrayLike<number>): number[] {
+  const places: number[] = []
+  let at = headerBytes
+  for (const width of [8, 4, 2, 1]) {
+    for (let n = 0; n < widths.length; n++) {
+      if (widths[n] !== width) continue
+      places[n] = at
+      at += width * length
+    }
+  }
+  return places
 }
 
 function widthOf(column: readonly number[]): 0 | 1 | 2 | 4 | 8 {
@@ -91,21 +110,20 @@ function widthOf(column: readonly number[]): 0 | 1 | 2 | 4 | 8 {
 }
 
 /** @throws Error when these are not sums, or not of this release's making */
-export function unpackSums(bytes: Uint8Array): SumRows {
+export function unpackSums(given: Uint8Array): SumRows {
+  const bytes = given.byteOffset % 8 === 0 ? given : Uint8Array.from(given)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getUint8(0) !== formatVersion) throw new Error(`Sums of an unknown form: ${view.getUint8(0)}.`)
-  const length = view.getUint32(1, true)
-  let at = headerBytes
-  const next = (): Column | null => {
-    const width = view.getUint8(at)
-    const from = bytes.byteOffset + at + 1
-    at += 1 + width * length
+  const length = view.getUint32(4, true)
+  const widths = bytes.subarray(8, 8 + columnCount)
+  const places = placesOf(length, widths)
+  const column = (n: number): Column | null => {
+    const width = widths[n] ?? 0
+    const at = bytes.byteOffset + (places[n] ?? 0)
     if (width === 0) return null
-    // A copy, since the columns do not lie where the machine wants its numbers.
-    const values = bytes.buffer.slice(from, from + width * length) as ArrayBuffer
-    if (width === 1) return new Uint8Array(values)
-    if (width === 2) return new Uint16Array(values)
-    return width === 4 ? new Uint32Array(values) : new Float64Array(values)
+    if (width === 1) return new Uint8Array(bytes.buffer, at, length)
+    if (width === 2) return new Uint16Array(bytes.buffer, at, length)
+    return width === 4 ? new Uint32Array(bytes.buffer, at, length) : new Float64Array(bytes.buffer, at, length)
   }
-  return { length, quarters: next(), kinds: next(), columns: figures.map(next) }
+  return { length, quarters: column(0), kinds: column(1), columns: figures.map((_, n) => column(n + 2)) }
 }

@@ -1,8 +1,11 @@
 import { dayMs, hourMs } from './quota.ts'
 import { quarterMs, quartersPerHour } from './request-sums.ts'
 
-/** How sums of a day or an hour go into buckets of time; -1 is none. A day's go into one, an hour's by its quarters. */
-type PlannedPart = { atMs: number; buckets: number[]; sign: 1 | -1 }
+/**
+ * How sums of a day or an hour go into buckets of time; -1 is none. A day's go into one, an hour's by its quarters. `minus`
+ * is where they have to be taken away.
+ */
+type PlannedPart = { atMs: number; buckets: number[]; minus: number }
 
 export type SumPlan = { days: PlannedPart[]; hours: PlannedPart[] }
 
@@ -35,30 +38,35 @@ export function planSums(
     }
     const [cut] = inside
     if (isByHour(dayAtMs) || inside.length > 1) {
-      addHours(plan, Math.max(dayAtMs, Math.floor(sinceMs / hourMs) * hourMs), Math.min(endMs, untilMs), bucketOf, 1)
+      addHours(plan, Math.max(dayAtMs, Math.floor(sinceMs / hourMs) * hourMs), Math.min(endMs, untilMs), bucketOf, -1)
     } else if (cut === undefined) {
-      plan.days.push({ atMs: dayAtMs, buckets: [bucketOf(dayAtMs)], sign: 1 })
+      plan.days.push({ atMs: dayAtMs, buckets: [bucketOf(dayAtMs)], minus: -1 })
     } else {
       const isEarlyHalf = cut - dayAtMs <= dayMs / 2
       const whole = bucketOf(isEarlyHalf ? cut : dayAtMs)
       const [from, to] = isEarlyHalf ? [dayAtMs, cut] : [cut, endMs]
       const small = bucketOf(from)
-      const ofSmall = (bucket: number) => (atMs: number) => (atMs >= from && atMs < to ? bucket : -1)
+      if (whole >= 0) plan.days.push({ atMs: dayAtMs, buckets: [whole], minus: -1 })
       const firstHour = Math.floor(from / hourMs) * hourMs
-      if (whole >= 0) {
-        plan.days.push({ atMs: dayAtMs, buckets: [whole], sign: 1 })
-        addHours(plan, firstHour, to, ofSmall(whole), -1)
-      }
-      if (small >= 0) addHours(plan, firstHour, to, ofSmall(small), 1)
+      addMoves(plan, { firstHour, from, to, small, whole })
     }
   }
   return plan
 }
 
-function addHours({ hours }: SumPlan, fromMs: number, toMs: number, bucketOf: (atMs: number) => number, sign: 1 | -1) {
+function addHours({ hours }: SumPlan, fromMs: number, toMs: number, bucketOf: (atMs: number) => number, minus: number) {
   for (let atMs = fromMs; atMs < toMs; atMs += hourMs) {
-    hours.push({ atMs, buckets: quartersOf(atMs, bucketOf), sign })
+    hours.push({ atMs, buckets: quartersOf(atMs, bucketOf), minus })
   }
+}
+
+type Move = { firstHour: number; from: number; to: number; small: number; whole: number }
+
+/** What lies on the smaller side of a cut goes from the day's bucket to its own. */
+function addMoves(plan: SumPlan, { firstHour, from, to, small, whole }: Move) {
+  // Only an hour that is cut itself has quarters that stay: those go back to where they are taken from.
+  const bucketOf = (atMs: number) => (atMs >= from && atMs < to ? small : whole)
+  if (small >= 0 || whole >= 0) addHours(plan, firstHour, to, bucketOf, whole)
 }
 
 /** The bucket of each quarter of an hour. */

@@ -3,6 +3,7 @@ import { dayMs } from '../domain/quota.ts'
 import {
   type Dimension,
   dimensions,
+  type Figure,
   type Figures,
   figures,
   type KnownKind,
@@ -13,7 +14,8 @@ import {
 } from '../domain/request-sums.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import { addUpInTurns, type Part, type Traffic } from './traffic.ts'
+import { addUpInTurns, type Part } from './add-up.ts'
+import type { Traffic } from './traffic.ts'
 
 export type ReportQuery = {
   /** A date, which counts whole, or a moment. Absent: seven days. */
@@ -76,31 +78,43 @@ export async function report(query: ReportQuery, traffic: Traffic, clock: Clock)
     groupById.set(kind.id, at)
   }
   const groupOf = ({ id }: KnownKind) => groupById.get(id) ?? -1
-  const sums = await addUpInTurns(parts.map(inOneBucket), { groups: groups.length, buckets: 1, groupOf, kinds })
-  const ranked = groups
-    .map((kind, group) => ({ kind, group, totals: named(sums, group * figures.length) }))
-    .filter(({ totals }) => totals.requests > 0)
-    .sort((a, b) => rankOf(b.totals, rankBy) - rankOf(a.totals, rankBy) || b.totals.requests - a.totals.requests)
-  const shown = ranked.slice(0, top)
-  const rest = ranked.slice(top)
-  const seriesByGroup = new Map(ranked.map(({ group }, rank) => [group, Math.min(rank, top)]))
+  // Which groups come first has to be known before the rest is put together, unless there is no rest.
+  const order = groups.length <= top ? groups.map((_, group) => group) : await rankedGroups()
+  async function rankedGroups(): Promise<number[]> {
+    const which = [...new Set([...ranking[rankBy], 'requests' as const])]
+    const sums = await addUpInTurns(
+      parts.flatMap(inOneBucket),
+      { groups: groups.length, buckets: 1, groupOf, kinds },
+      which,
+    )
+    return groups
+      .map((_, group) => ({ group, totals: named(sums, group * figures.length) }))
+      .filter(({ totals }) => totals.requests > 0)
+      .sort((a, b) => byRank(a.totals, b.totals, rankBy))
+      .map(({ group }) => group)
+  }
+  const others = Math.max(0, order.length - top)
+  const seriesByGroup = new Map(order.map((group, rank) => [group, Math.min(rank, top)]))
   const perBucket = await addUpInTurns(parts, {
-    groups: shown.length + (rest.length > 0 ? 1 : 0),
+    groups: order.length - others + (others > 0 ? 1 : 0),
     buckets: begins.length,
     groupOf: (kind) => seriesByGroup.get(groupOf(kind)) ?? -1,
     kinds,
   })
-  const bucketsOf = (series: number) =>
-    begins.map((_, at) => named(perBucket, (series * begins.length + at) * figures.length))
-  const series: Series[] = shown.map(({ kind, totals }, at) => ({ kind, groups: 1, totals, buckets: bucketsOf(at) }))
-  if (rest.length > 0) {
-    const totals = total(rest.map((one) => one.totals))
-    series.push({ kind: null, groups: rest.length, totals, buckets: bucketsOf(shown.length) })
+  const seriesOf = (kind: Series['kind'], count: number, at: number): Series => {
+    const buckets = begins.map((_, bucket) => named(perBucket, (at * begins.length + bucket) * figures.length))
+    return { kind, groups: count, totals: total(buckets), buckets }
   }
+  const series = order
+    .slice(0, top)
+    .map((group, at) => seriesOf(groups[group] ?? null, 1, at))
+    .filter(({ totals }) => totals.requests > 0)
+    .sort((a, b) => byRank(a.totals, b.totals, rankBy))
+  if (others > 0) series.push(seriesOf(null, others, top))
   const all = { groups: 1, buckets: 1, groupOf: (kind: KnownKind) => (fits(kind) ? 0 : -1), kinds }
   return {
     ...{ sinceMs, untilMs, begins, series },
-    totals: total(ranked.map((one) => one.totals)),
+    totals: total(series.map((one) => one.totals)),
     before: { ...before, totals: named(await addUpInTurns(partsBefore, all)) },
   }
 }
@@ -146,13 +160,22 @@ function fitting(filter: ReportQuery['filter']): (kind: KnownKind) => boolean {
   return (kind) => wanted.every(([name, values]) => values.has(kind[name] ?? ''))
 }
 
-function inOneBucket({ rows, buckets, sign }: Part): Part {
-  return { rows, buckets: buckets.map((bucket) => (bucket < 0 ? -1 : 0)), sign }
+/** What only goes from one bucket to another is no part of all of them together. */
+function inOneBucket({ rows, buckets, minus }: Part): Part[] {
+  const one = (bucket: number) => (bucket < 0 ? -1 : 0)
+  const isMove = minus >= 0 && buckets.every((bucket) => bucket >= 0)
+  return isMove ? [] : [{ rows, buckets: buckets.map(one), minus: one(minus) }]
 }
 
-function rankOf({ costMicroUsd, inputTokens, outputTokens, requests }: Figures, by: ReportQuery['rankBy']): number {
-  if (by === 'requests') return requests
-  return by === 'cost' ? costMicroUsd : inputTokens + outputTokens
+const ranking: Record<ReportQuery['rankBy'], readonly Figure[]> = {
+  cost: ['costMicroUsd'],
+  tokens: ['inputTokens', 'outputTokens'],
+  requests: ['requests'],
+}
+
+function byRank(one: Figures, other: Figures, by: ReportQuery['rankBy']): number {
+  const rank = (sums: Figures) => ranking[by].reduce((sum, name) => sum + sums[name], 0)
+  return rank(other) - rank(one) || other.requests - one.requests
 }
 
 function total(all: readonly Figures[]): Figures {

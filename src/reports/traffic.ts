@@ -5,9 +5,7 @@ import { type Figure, figures, type KnownKind, named, quarterMs } from '../domai
 import { planSums, quartersOf } from '../domain/sum-plan.ts'
 import type { RequestSums, TimedSums } from '../store/request-store.ts'
 import type { Store } from '../store/store.ts'
-
-/** Sums that belong together: a row of a quarter goes into that quarter's bucket, or into none (-1). */
-export type Part = { rows: SumRows; buckets: readonly number[]; sign: 1 | -1 }
+import { addUp, type Part } from './add-up.ts'
 
 type SumsQuery = Parameters<Store['requests']['sums']>[0]
 
@@ -50,13 +48,13 @@ export function createTraffic(store: Pick<Store, 'requests' | 'requestSums'>): T
         [days, byTime(sums.days)],
         [hours, byTime(sums.hours)],
       ] as const) {
-        for (const { atMs, buckets, sign } of planned) {
+        for (const { atMs, buckets, minus } of planned) {
           const ofTime = rows.get(atMs)
-          if (ofTime) found.push({ rows: ofTime, buckets, sign })
+          if (ofTime) found.push({ rows: ofTime, buckets, minus })
         }
       }
       const bucketOf = (atMs: number) => bucketAt(begins, untilMs, atMs)
-      for (const { atMs, rows } of sums.fresh) found.push({ rows, buckets: quartersOf(atMs, bucketOf), sign: 1 })
+      for (const { atMs, rows } of sums.fresh) found.push({ rows, buckets: quartersOf(atMs, bucketOf), minus: -1 })
       await nextTurn()
     }
     const firstDay = Math.floor(Math.max(sinceMs, oldestMs) / dayMs) * dayMs
@@ -129,63 +127,6 @@ function bucketAt(begins: readonly number[], untilMs: number, atMs: number): num
     else high = middle
   }
   return low - 1
-}
-
-export type Grouping = {
-  groups: number
-  buckets: number
-  /** -1: not part of it. */
-  groupOf: (kind: KnownKind) => number
-  kinds: readonly KnownKind[]
-}
-
-/** The figures of each bucket of each group: at `(group * buckets + bucket) * figures.length`. */
-export function addUp(parts: readonly Part[], grouping: Grouping): Float64Array {
-  const sums = new Float64Array(grouping.groups * grouping.buckets * figures.length)
-  const groupById = groupsById(grouping)
-  for (const part of parts) addPart(sums, part, groupById, grouping.buckets)
-  return sums
-}
-
-/** The same, for much: other work goes on in between. */
-export async function addUpInTurns(parts: readonly Part[], grouping: Grouping): Promise<Float64Array> {
-  const sums = new Float64Array(grouping.groups * grouping.buckets * figures.length)
-  const groupById = groupsById(grouping)
-  let rows = 0
-  for (const part of parts) {
-    addPart(sums, part, groupById, grouping.buckets)
-    rows += part.rows.length
-    if (rows < rowsPerTurn) continue
-    rows = 0
-    await nextTurn()
-  }
-  return sums
-}
-
-const rowsPerTurn = 100_000
-
-function groupsById({ kinds, groupOf }: Grouping): Int32Array {
-  const groupById = new Int32Array((kinds.at(-1)?.id ?? 0) + 1).fill(-1)
-  for (const kind of kinds) groupById[kind.id] = groupOf(kind)
-  return groupById
-}
-
-function addPart(sums: Float64Array, part: Part, groupById: Int32Array, buckets: number): void {
-  const { rows, buckets: bucketOf, sign } = part
-  const { length, quarters, kinds, columns } = rows
-  const places = new Int32Array(length)
-  for (let at = 0; at < length; at++) {
-    const group = groupById[kinds?.[at] ?? 0] ?? -1
-    const bucket = bucketOf[quarters?.[at] ?? 0] ?? -1
-    places[at] = group < 0 || bucket < 0 ? -1 : (group * buckets + bucket) * figures.length
-  }
-  for (const [n, column] of columns.entries()) {
-    if (column === null) continue
-    for (let at = 0; at < length; at++) {
-      const place = places[at] ?? -1
-      if (place >= 0) sums[place + n] = (sums[place + n] ?? 0) + sign * (column[at] ?? 0)
-    }
-  }
 }
 
 const summed = [

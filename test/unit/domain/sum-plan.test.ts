@@ -12,11 +12,14 @@ function counted(plan: ReturnType<typeof planSums>) {
   const add = (atMs: number, bucket: number, sign: number) => {
     if (bucket >= 0) counts.set(`${atMs}:${bucket}`, (counts.get(`${atMs}:${bucket}`) ?? 0) + sign)
   }
-  for (const { atMs, buckets, sign } of plan.days) {
-    for (let at = atMs; at < atMs + day; at += quarter) add(at, buckets[0] ?? -1, sign)
+  for (const { atMs, buckets } of plan.days) {
+    for (let at = atMs; at < atMs + day; at += quarter) add(at, buckets[0] ?? -1, 1)
   }
-  for (const { atMs, buckets, sign } of plan.hours) {
-    for (const [n, bucket] of buckets.entries()) add(atMs + n * quarter, bucket, sign)
+  for (const { atMs, buckets, minus } of plan.hours) {
+    for (const [n, bucket] of buckets.entries()) {
+      add(atMs + n * quarter, bucket, 1)
+      add(atMs + n * quarter, minus, -1)
+    }
   }
   return new Map([...counts].filter(([, count]) => count !== 0))
 }
