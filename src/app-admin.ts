@@ -74,7 +74,14 @@ export async function addAdmin(
     const { usageSummary, windows, panic, waiting } = others
     return { accountCounts, requestCount, errorCount, errorRate, usageSummary, windows, panic, waiting }
   }
-  const feed = createLiveFeed({ bus, pool, clock, totals, onError: parts.onError('live events') })
+  const feed = createLiveFeed({
+    bus,
+    pool,
+    clock,
+    ways: parts.egress.ways,
+    totals,
+    onError: parts.onError('live events'),
+  })
   const door = {
     ...{ signIn, version, demo, onPasswordRemoved },
     callerOf: (request: FastifyRequest) => callerOf(request, gate),

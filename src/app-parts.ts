@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { createAccountCalls } from './accounts/account-calls.ts'
 import { type Admission, createAdmission } from './accounts/admission.ts'
@@ -59,8 +60,9 @@ export async function buildParts(config: Config, log: Logger, clock: Clock, dead
   const bus = createBus<LiveEvent>()
   const settingsKeeper = await createSettingsKeeper({
     ...{ store: store.settings, clock },
-    onChange() {
+    onChange(before) {
       bus.emit({ kind: 'settings' })
+      if (!isDeepStrictEqual(before.defaultEgress, settings().defaultEgress)) bus.emit({ kind: 'egress' })
       admission.offer()
     },
   })

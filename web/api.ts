@@ -2,9 +2,10 @@ import type { z } from 'zod'
 import type { AccountChange, ImportItem } from '../src/contract/accounts.ts'
 import type { ApiKeyChange } from '../src/contract/api-keys.ts'
 import type { AuditLog } from '../src/contract/audit.ts'
+import type { EgressProxyChange, EgressProxyInput } from '../src/contract/egress.ts'
 import type { FirewallView } from '../src/contract/firewall.ts'
 import type { Timeframe } from '../src/contract/overview.ts'
-import type { SettingsView } from '../src/contract/settings.ts'
+import type { SettingsGroupView, SettingsView } from '../src/contract/settings.ts'
 import { ApiError, type BodyOf, call, type FieldFault } from './call.ts'
 import type { Description } from './parts/api/description.ts'
 
@@ -112,6 +113,23 @@ export const api = {
   removeRule: (id: string) => call('DELETE /api/notification-rules/:id', { params: { id } }),
   notifications: (cursor: string | null) => call('GET /api/notifications', { query: { limit: 20, cursor } }),
   changeSettings: (changes: Partial<SettingsView>) => call('PATCH /api/settings', { body: changes }),
+  settingsGroup: (group: SettingsGroupView['group']) => call('GET /api/settings/groups/:group', { params: { group } }),
+  /** With the version that the change was made against. */
+  changeSettingsGroup: (
+    group: SettingsGroupView['group'],
+    changes: Partial<SettingsView> & { expectedVersion: number },
+  ) => call('PATCH /api/settings/groups/:group', { params: { group }, body: changes }),
+  egressProxies: () => call('GET /api/egress-proxies'),
+  addEgressProxy: (body: EgressProxyInput) => call('POST /api/egress-proxies', { body }),
+  changeEgressProxy: (id: string, body: EgressProxyChange) =>
+    call('PATCH /api/egress-proxies/:id', { params: { id }, body }),
+  removeEgressProxy: (id: string) => call('DELETE /api/egress-proxies/:id', { params: { id } }),
+  testEgressProxy: (id: string) => call('POST /api/egress-proxies/:id/test', { params: { id } }),
+  egressPools: () => call('GET /api/egress-pools'),
+  addEgressPool: (body: { name: string; memberIds: string[] }) => call('POST /api/egress-pools', { body }),
+  changeEgressPool: (id: string, body: { name: string; memberIds: string[] }) =>
+    call('PATCH /api/egress-pools/:id', { params: { id }, body }),
+  removeEgressPool: (id: string) => call('DELETE /api/egress-pools/:id', { params: { id } }),
 }
 
 export type Imported = Pick<ImportItem, 'file' | 'outcome' | 'email' | 'planType'> & { message: string | null }

@@ -10,6 +10,8 @@ export class ApiError extends Error {
   readonly requestId: string | null
   readonly faults: readonly FieldFault[]
   readonly retryAfterSeconds: number | null
+  /** On a conflict: the thing as it is now. */
+  readonly current: unknown
   constructor(code: string, message: string, details: Partial<Omit<ApiError, 'code' | 'message'>> = {}) {
     super(message)
     this.name = 'ApiError'
@@ -18,6 +20,7 @@ export class ApiError extends Error {
     this.requestId = details.requestId ?? null
     this.faults = details.faults ?? []
     this.retryAfterSeconds = details.retryAfterSeconds ?? null
+    this.current = details.current ?? null
   }
 }
 
@@ -66,12 +69,14 @@ function searchOf(query: Record<string, QueryValue>): string {
 }
 
 function errorOf({ status, headers }: Response, json: unknown): ApiError {
-  const said = (json as { error?: { code: string; message: string; details?: FieldFault[] } } | null)?.error
+  const said = (json as { error?: { code: string; message: string; details?: FieldFault[]; current?: unknown } } | null)
+    ?.error
   const wait = Number(headers.get('retry-after') ?? Number.NaN)
   return new ApiError(said?.code ?? String(status), said?.message ?? t('error.status', { status }), {
     status,
     requestId: headers.get('x-request-id'),
     faults: said?.details ?? [],
+    current: said?.current ?? null,
     retryAfterSeconds: Number.isFinite(wait) ? wait : null,
   })
 }

@@ -58,7 +58,10 @@ export function startLive(client: QueryClient): () => void {
       void client.invalidateQueries({ queryKey: ['settings'] })
       void client.invalidateQueries({ queryKey: ['model-sources'] })
     })
-    on('egress', () => void client.invalidateQueries({ queryKey: ['egress'] }))
+    on('egress', () => {
+      void client.invalidateQueries({ queryKey: ['egress'] })
+      void client.invalidateQueries({ queryKey: ['accounts'] })
+    })
     on('resync', () => readAgain(client))
     opened.addEventListener('error', () => {
       tell({ state: 'reconnecting' })

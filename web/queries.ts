@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions, skipToken } from '@tanstack/react-query'
 import type { LiveRequest } from '../src/contract/live.ts'
 import type { Timeframe } from '../src/contract/overview.ts'
+import type { SettingsGroupView } from '../src/contract/settings.ts'
 import { type AuditFilter, api, type RequestFilter } from './api.ts'
 import { ApiError } from './call.ts'
 
@@ -54,6 +55,10 @@ export const queries = {
   sourceModels: (id: string) =>
     queryOptions({ queryKey: ['source-models', id], queryFn: () => api.sourceModels(id), refetchInterval: false }),
   models: () => queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: 5 * 60_000 }),
+  settingsGroup: (group: SettingsGroupView['group']) =>
+    queryOptions({ queryKey: ['settings', group], queryFn: () => api.settingsGroup(group) }),
+  egressProxies: () => queryOptions({ queryKey: ['egress', 'proxies'], queryFn: api.egressProxies }),
+  egressPools: () => queryOptions({ queryKey: ['egress', 'pools'], queryFn: api.egressPools }),
   settings: () => queryOptions({ queryKey: ['settings'], queryFn: api.settings }),
   channels: () => queryOptions({ queryKey: ['channels'], queryFn: api.channels }),
   rules: () => queryOptions({ queryKey: ['rules'], queryFn: api.rules, refetchInterval: 20_000 }),

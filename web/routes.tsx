@@ -91,6 +91,21 @@ const sources = createRoute({
   path: 'sources',
   component: lazyRouteComponent(() => import('./pages/settings-sources.tsx'), 'SourceSettings'),
 })
+const limits = createRoute({
+  getParentRoute: () => settings,
+  path: 'limits',
+  component: lazyRouteComponent(() => import('./pages/settings-limits.tsx'), 'LimitSettings'),
+})
+const network = createRoute({
+  getParentRoute: () => settings,
+  path: 'network',
+  component: lazyRouteComponent(() => import('./pages/settings-network.tsx'), 'NetworkSettings'),
+})
+const data = createRoute({
+  getParentRoute: () => settings,
+  path: 'data',
+  component: lazyRouteComponent(() => import('./pages/settings-data.tsx'), 'DataSettings'),
+})
 const notifications = createRoute({
   getParentRoute: () => settings,
   path: 'notifications',
@@ -122,7 +137,19 @@ export const router = createRouter({
     keys,
     key,
     connect,
-    settings.addChildren([settingsStart, routing, clients, sources, notifications, security, appearance, apiPage]),
+    settings.addChildren([
+      settingsStart,
+      routing,
+      limits,
+      clients,
+      network,
+      sources,
+      data,
+      notifications,
+      security,
+      appearance,
+      apiPage,
+    ]),
   ]),
   defaultPreload: 'intent',
 })

@@ -2,6 +2,7 @@ import type { ImportOutcome } from '../accounts/import.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { AccountView, ImportItem, WindowView } from '../contract/accounts.ts'
 import { type Account, activeBlock, type Block, statusOf } from '../domain/account.ts'
+import { downOf, type EgressDown, type Ways } from '../domain/egress.ts'
 import type { Meter } from '../domain/meter.ts'
 import { minuteMs, type QuotaWindow, usedNow, type WindowKind } from '../domain/quota.ts'
 import { signInAdvice } from '../domain/sign-in-advice.ts'
@@ -12,7 +13,7 @@ export function displayNameOf({ alias, email, chatgptAccountId }: Account): stri
 }
 
 /** An account as people see it. */
-export function accountView(account: Account, nowMs: number): AccountView {
+export function accountView(account: Account, nowMs: number, ways: Ways): AccountView {
   const block = activeBlock(account.health, nowMs)
   const windows = account.windows.map((window) => windowView(window, nowMs))
   const of = (kind: WindowKind) => windows.find((window) => window.kind === kind)
@@ -35,6 +36,7 @@ export function accountView(account: Account, nowMs: number): AccountView {
     priority: account.priority,
     tags: account.tags,
     egress: account.egress,
+    wayDown: wayDownOf(downOf(account.egress, ways)),
     windows,
     meters: account.meters.map((meter) => meterView(meter, nowMs)),
     limitReached: account.limitReached,
@@ -56,6 +58,18 @@ export function accountView(account: Account, nowMs: number): AccountView {
     concurrency: concurrencyOf(account, nowMs),
     lastRefreshAt: iso(account.refreshedAtMs),
     createdAt: iso(account.createdAtMs),
+  }
+}
+
+function wayDownOf(down: EgressDown | null): AccountView['wayDown'] {
+  if (down === null) return null
+  const { kind, name, code, sinceMs, untilMs } = down
+  return {
+    kind,
+    name,
+    code,
+    since: sinceMs === null ? null : iso(sinceMs),
+    until: untilMs === null ? null : iso(untilMs),
   }
 }
 

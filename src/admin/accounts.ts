@@ -24,7 +24,7 @@ import { route } from './route.ts'
 export type AccountsDeps = {
   store: Store
   pool: Pool
-  egress: Pick<Egress, 'downOf'>
+  egress: Pick<Egress, 'downOf' | 'ways'>
   clock: Clock
   /** Told of accounts whose tokens are new, so that their figures are read at once. */
   onImported: (accountIds: string[]) => Promise<void>
@@ -40,7 +40,7 @@ export function accountRoutes(deps: AccountsDeps) {
     route(
       { method: 'GET', path: '/api/accounts', access: 'viewer', summary: 'All accounts', answer: AccountList },
       async () => {
-        const accounts = pool.accounts().map((account) => accountView(account, clock.now()))
+        const accounts = pool.accounts().map((account) => accountView(account, clock.now(), deps.egress.ways()))
         return { accounts: accounts.toSorted((a, b) => a.displayName.localeCompare(b.displayName)) }
       },
     ),
@@ -75,7 +75,7 @@ export function accountRoutes(deps: AccountsDeps) {
         params,
         answer: AccountView,
       },
-      async ({ params: { id } }) => accountView(known(pool, id), clock.now()),
+      async ({ params: { id } }) => accountView(known(pool, id), clock.now(), deps.egress.ways()),
     ),
     route(
       {
@@ -101,7 +101,7 @@ export function accountRoutes(deps: AccountsDeps) {
         if (!(await pool.setPreferences(id, change))) throw new AppError('account_not_found')
         const names = Object.keys(change) as (keyof typeof change)[]
         audit({ before: Object.fromEntries(names.map((name) => [name, before[name]])), after: change })
-        return accountView(known(pool, id), clock.now())
+        return accountView(known(pool, id), clock.now(), deps.egress.ways())
       },
     ),
     route(

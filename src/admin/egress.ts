@@ -26,7 +26,6 @@ export type EgressRouteDeps = EgressViewDeps & {
   probe: (proxy: EgressProxy) => Promise<EgressTest>
 }
 
-const paths = { proxies: '/api/egress-proxies', pools: '/api/egress-pools' }
 /** Far more than anybody has; what is kept of each has an end, and so has their number. */
 const mostWays = 200
 
@@ -37,7 +36,6 @@ export function egressRoutes(deps: EgressRouteDeps) {
 function proxyRoutes(deps: EgressRouteDeps) {
   const { egress, store, clock, probe } = deps
   const params = EgressParams
-  const one = `${paths.proxies}/:id`
   const known = (id: string): EgressProxy => {
     const proxy = egress.proxies().find((other) => other.id === id)
     if (proxy === undefined) throw new AppError('egress_proxy_not_found')
@@ -52,16 +50,24 @@ function proxyRoutes(deps: EgressRouteDeps) {
   return [
     route(
       {
-        ...{ method: 'GET', path: paths.proxies, access: 'admin', answer: EgressProxyList },
+        method: 'GET',
+        path: '/api/egress-proxies',
+        access: 'admin',
+        answer: EgressProxyList,
         summary: 'Proxies through which accounts reach the upstream, with how they work',
       },
       async () => ({ items: egress.proxies().map((proxy) => egressProxyView(proxy, deps)), nextCursor: null }),
     ),
     route(
       {
-        ...{ method: 'POST', path: paths.proxies, access: 'admin', audit: 'egress_proxy.create', status: 201 },
+        method: 'POST',
+        path: '/api/egress-proxies',
+        access: 'admin',
+        audit: 'egress_proxy.create',
+        status: 201,
         summary: 'Add a proxy',
-        ...{ body: EgressProxyInput, answer: EgressProxyView },
+        body: EgressProxyInput,
+        answer: EgressProxyView,
       },
       async ({ body, audit }) => {
         if (egress.proxies().length >= mostWays) throw tooMany()
@@ -75,14 +81,26 @@ function proxyRoutes(deps: EgressRouteDeps) {
       },
     ),
     route(
-      { method: 'GET', path: one, access: 'admin', summary: 'One proxy', params, answer: EgressProxyView },
+      {
+        method: 'GET',
+        path: '/api/egress-proxies/:id',
+        access: 'admin',
+        summary: 'One proxy',
+        params,
+        answer: EgressProxyView,
+      },
       async ({ params: { id } }) => egressProxyView(known(id), deps),
     ),
     route(
       {
-        ...{ method: 'PATCH', path: one, access: 'admin', audit: 'egress_proxy.change', params },
+        method: 'PATCH',
+        path: '/api/egress-proxies/:id',
+        access: 'admin',
+        audit: 'egress_proxy.change',
+        params,
         summary: 'Change a proxy; a password that is not named stays',
-        ...{ body: EgressProxyChange, answer: EgressProxyView },
+        body: EgressProxyChange,
+        answer: EgressProxyView,
       },
       async ({ params: { id }, body, audit }) => {
         const before = known(id)
@@ -97,8 +115,14 @@ function proxyRoutes(deps: EgressRouteDeps) {
     ),
     route(
       {
-        ...{ method: 'DELETE', path: one, access: 'admin', audit: 'egress_proxy.delete', status: 204, params },
-        ...{ summary: 'Delete a proxy that nobody goes through', answer: undefined },
+        method: 'DELETE',
+        path: '/api/egress-proxies/:id',
+        access: 'admin',
+        audit: 'egress_proxy.delete',
+        status: 204,
+        params,
+        summary: 'Delete a proxy that nobody goes through',
+        answer: undefined,
       },
       async ({ params: { id }, audit }) => {
         const before = known(id)
@@ -110,7 +134,12 @@ function proxyRoutes(deps: EgressRouteDeps) {
     ),
     route(
       {
-        ...{ method: 'POST', path: `${one}/test`, access: 'admin', audit: null, params, answer: EgressTest },
+        method: 'POST',
+        path: '/api/egress-proxies/:id/test',
+        access: 'admin',
+        audit: null,
+        params,
+        answer: EgressTest,
         summary: 'Reach the upstream through a proxy, on a connection of its own',
       },
       async ({ params: { id } }) => {
@@ -128,7 +157,6 @@ function proxyRoutes(deps: EgressRouteDeps) {
 function poolRoutes(deps: EgressRouteDeps) {
   const { egress, store, clock } = deps
   const params = EgressParams
-  const one = `${paths.pools}/:id`
   const known = (id: string): EgressPool => {
     const pool = egress.pools().find((other) => other.id === id)
     if (pool === undefined) throw new AppError('egress_pool_not_found')
@@ -147,15 +175,24 @@ function poolRoutes(deps: EgressRouteDeps) {
   return [
     route(
       {
-        ...{ method: 'GET', path: paths.pools, access: 'admin', answer: EgressPoolList },
+        method: 'GET',
+        path: '/api/egress-pools',
+        access: 'admin',
+        answer: EgressPoolList,
         summary: 'Pools of proxies: the first that works is used',
       },
       async () => ({ items: egress.pools().map((pool) => egressPoolView(pool, deps)), nextCursor: null }),
     ),
     route(
       {
-        ...{ method: 'POST', path: paths.pools, access: 'admin', audit: 'egress_pool.create', status: 201 },
-        ...{ summary: 'Add a pool of proxies', body: EgressPoolInput, answer: EgressPoolView },
+        method: 'POST',
+        path: '/api/egress-pools',
+        access: 'admin',
+        audit: 'egress_pool.create',
+        status: 201,
+        summary: 'Add a pool of proxies',
+        body: EgressPoolInput,
+        answer: EgressPoolView,
       },
       async ({ body: { name, memberIds = [] }, audit }) => {
         if (egress.pools().length >= mostWays) throw tooMany()
@@ -167,13 +204,26 @@ function poolRoutes(deps: EgressRouteDeps) {
       },
     ),
     route(
-      { method: 'GET', path: one, access: 'admin', summary: 'One pool of proxies', params, answer: EgressPoolView },
+      {
+        method: 'GET',
+        path: '/api/egress-pools/:id',
+        access: 'admin',
+        summary: 'One pool of proxies',
+        params,
+        answer: EgressPoolView,
+      },
       async ({ params: { id } }) => egressPoolView(known(id), deps),
     ),
     route(
       {
-        ...{ method: 'PATCH', path: one, access: 'admin', audit: 'egress_pool.change', params },
-        ...{ summary: 'Change a pool of proxies', body: EgressPoolChange, answer: EgressPoolView },
+        method: 'PATCH',
+        path: '/api/egress-pools/:id',
+        access: 'admin',
+        audit: 'egress_pool.change',
+        params,
+        summary: 'Change a pool of proxies',
+        body: EgressPoolChange,
+        answer: EgressPoolView,
       },
       async ({ params: { id }, body: { name, memberIds }, audit }) => {
         const before = known(id)
@@ -185,8 +235,14 @@ function poolRoutes(deps: EgressRouteDeps) {
     ),
     route(
       {
-        ...{ method: 'DELETE', path: one, access: 'admin', audit: 'egress_pool.delete', status: 204, params },
-        ...{ summary: 'Delete a pool that nobody goes through', answer: undefined },
+        method: 'DELETE',
+        path: '/api/egress-pools/:id',
+        access: 'admin',
+        audit: 'egress_pool.delete',
+        status: 204,
+        params,
+        summary: 'Delete a pool that nobody goes through',
+        answer: undefined,
       },
       async ({ params: { id }, audit }) => {
         const before = known(id)

@@ -1,5 +1,6 @@
 import type { Pool } from '../accounts/pool.ts'
 import { type LiveData, type LiveEventName, LiveEvents, type LiveRequest } from '../contract/live.ts'
+import type { Ways } from '../domain/egress.ts'
 import type { LiveEvent } from '../domain/live.ts'
 import type { Bus } from '../lib/bus.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -23,6 +24,8 @@ export type LiveDeps = {
   bus: Bus<LiveEvent>
   pool: Pool
   clock: Clock
+  /** Where accounts can go. */
+  ways: () => Ways
   totals: () => Promise<LiveData<'totals'>>
   onError: (error: unknown) => void
 }
@@ -36,7 +39,7 @@ const replayMs = 60_000
 /** Requests gathered within one turn of the feed; a burst beyond it is told as a resync. */
 const maxGathered = 300
 
-export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps): LiveFeed {
+export function createLiveFeed({ bus, pool, clock, ways, totals, onError }: LiveDeps): LiveFeed {
   const ring: Sent[] = []
   const listeners = new Set<(events: readonly Sent[]) => void>()
   const accounts = new Set<string>()
@@ -77,7 +80,7 @@ export function createLiveFeed({ bus, pool, clock, totals, onError }: LiveDeps):
     const events: Sent[] = []
     for (const id of accounts) {
       const account = pool.get(id)
-      if (account) events.push(event('account', accountView(account, nowMs)))
+      if (account) events.push(event('account', accountView(account, nowMs, ways())))
     }
     for (const accountId of removed) events.push(event('account_removed', { accountId }))
     for (const request of requests.values()) events.push(event('request', request))

@@ -4,6 +4,7 @@ import { hourMs } from '../domain/quota.ts'
 import type { Settings } from '../domain/settings.ts'
 import { AppError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { resolved } from '../settings/keeper.ts'
 import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
 import { route } from './route.ts'
@@ -50,7 +51,7 @@ export function whatIfRoutes({ store, settings, clock, flush }: WhatIfDeps) {
           const untilMs = clock.now()
           const sinceMs = startOf(body.since, untilMs)
           const { strategies = null, settings: change = {} } = body
-          const ask = { sinceMs, untilMs, strategies, change: given(change) }
+          const ask = { sinceMs, untilMs, strategies, change: resolved(change) }
           const {
             sinceMs: fromMs,
             untilMs: toMs,
@@ -74,8 +75,4 @@ function startOf(since: string | number, nowMs: number): number {
     throw new AppError('invalid_request', { message, param: 'since', fields: [{ path: 'since', message }] })
   }
   return sinceMs
-}
-
-function given(change: Partial<Settings>): Partial<Settings> {
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
 }

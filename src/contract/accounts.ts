@@ -85,6 +85,16 @@ export const AccountView = z.object({
   /** All blocks in force, those of single meters included. */
   blocks: z.array(BlockView),
   ...routing,
+  /** Why its way to the upstream is closed, so that it is not served; null: it is open. */
+  wayDown: z
+    .object({
+      kind: z.enum(['proxy', 'pool']),
+      name: adminOnly(z.string()).nullable(),
+      code: word,
+      since: moment.nullable(),
+      until: moment.nullable(),
+    })
+    .nullable(),
   windows: z.array(WindowView),
   meters: z.array(MeterView),
   /** The upstream's word for the limit that is reached. */

@@ -89,6 +89,9 @@ export type Ways = {
   pools: ReadonlyMap<string, EgressDown | null>
 }
 
+/** There are no proxies: everybody goes directly. */
+export const openWays: Ways = { default: null, proxies: new Map(), pools: new Map() }
+
 /** Whether the account's way is closed, and why. */
 export function downOf(choice: EgressChoice, ways: Ways): EgressDown | null {
   if (choice.kind === 'default') return ways.default

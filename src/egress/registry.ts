@@ -8,6 +8,7 @@ import {
   egressSuspected,
   egressWorked,
   freshEgress,
+  openWays,
   type Ways,
 } from '../domain/egress.ts'
 import type { EgressProxy } from '../domain/egress-proxy.ts'
@@ -57,8 +58,6 @@ export type EgressDeps = {
   /** Told whenever a way has opened or closed. */
   onChange: () => void
 }
-
-const openWays: Ways = { default: null, proxies: new Map(), pools: new Map() }
 
 export function createEgress({ store, clock, defaultRoute, onReplaced, onChange }: EgressDeps): Egress {
   let proxies = new Map<string, EgressProxy>()

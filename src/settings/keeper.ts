@@ -19,8 +19,8 @@ export type SettingsKeeper = {
 type KeeperDeps = {
   store: Store['settings']
   clock: Clock
-  /** Told after every change, wherever it was made. */
-  onChange: () => void
+  /** Told after every change, wherever it was made, with what counted before. */
+  onChange: (before: Settings) => void
 }
 
 export async function createSettingsKeeper({ store, clock, onChange }: KeeperDeps): Promise<SettingsKeeper> {
@@ -28,8 +28,9 @@ export async function createSettingsKeeper({ store, clock, onChange }: KeeperDep
   /** Two answers may come in another order than they were given. */
   const adopt = (state: SettingsState) => {
     if (state.revision <= current.revision) return
+    const before = current.values
     current = state
-    onChange()
+    onChange(before)
   }
   return {
     now: () => current.values,

@@ -20,7 +20,6 @@ describeInBrowser('the settings about clients', (visit) => {
     await page.getByText('Saved', { exact: true }).waitFor()
   }
   const sockets = (page: Page) => page.getByRole('switch', { name: 'Clients may use WebSockets' })
-  const days = (page: Page) => page.getByLabel('A response is kept for (days)')
   const add = (page: Page) => page.getByRole('button', { name: 'Add a name' }).click()
   const names = (page: Page) => page.getByLabel('Claude’s name', { exact: true })
 
@@ -30,19 +29,13 @@ describeInBrowser('the settings about clients', (visit) => {
     await other.getByText('Live', { exact: true }).waitFor()
     await sockets(page).waitFor()
     expect(await sockets(page).isChecked()).toBe(true)
-    expect(await page.getByRole('radio', { name: 'Those whose client asks for it' }).isChecked()).toBe(true)
-    expect(await days(page).inputValue()).toBe('30')
     await sockets(page).uncheck()
-    await page.getByRole('radio', { name: 'None' }).check()
-    await days(page).fill('7')
     await save(page)
-    expect(await settings()).toMatchObject({ webSockets: false, keepResponses: 'never', keepResponseDays: 7 })
+    expect(await settings()).toMatchObject({ webSockets: false })
     await expect.poll(() => sockets(other).isChecked(), { timeout: 10_000 }).toBe(false)
-    await expect.poll(() => days(other).inputValue(), { timeout: 10_000 }).toBe('7')
     await page.reload()
     await sockets(page).waitFor()
     expect(await sockets(page).isChecked()).toBe(false)
-    expect(await page.getByRole('radio', { name: 'None' }).isChecked()).toBe(true)
   })
 
   it('are found from the other settings', async () => {
@@ -95,12 +88,6 @@ describeInBrowser('the settings about clients', (visit) => {
 
   it('say at the field what the server would not take, and lead there', async () => {
     const page = await open({ refusals: [400] })
-    await days(page).fill('366')
-    await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByText('A response is kept for (days): must be at most 365.').waitFor()
-    await page.getByText('Not saved. What is marked needs another look.').waitFor()
-    expect(await page.locator(':focus').getAttribute('name')).toBe('keepResponseDays')
-    await days(page).fill('14')
     await add(page)
     await page.getByRole('button', { name: 'Save' }).click()
     await page.getByText('new: give the name, or a pattern such as claude-*opus*.').waitFor()
@@ -116,8 +103,6 @@ describeInBrowser('the settings about clients', (visit) => {
     await page.getByText('claude-3.5-sonnet: this name comes again below, and that row counts.').waitFor()
     await page.getByRole('button', { name: 'Discard' }).click()
     expect(await names(page).count()).toBe(0)
-    expect(await days(page).inputValue()).toBe('30')
-    expect((await settings()).keepResponseDays).toBe(30)
   })
 
   it('fit a telephone, with rows and all', async () => {

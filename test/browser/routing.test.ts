@@ -66,7 +66,6 @@ describeInBrowser('the settings of routing', (visit) => {
     await page.getByRole('radio', { name: 'Weekly or monthly', exact: true }).check()
     await page.getByLabel('Only accounts with one of these tags').fill('Work, Night Shift')
     await page.getByLabel('A new or recovered account starts slowly').fill('0')
-    await page.getByRole('radio', { name: 'Before it expires unused' }).check()
     await save(page)
     expect(await settings()).toMatchObject({
       strategy: 'relative_availability',
@@ -75,7 +74,6 @@ describeInBrowser('the settings of routing', (visit) => {
       preferEarlierReset: 'long',
       onlyTags: ['work', 'night shift'],
       slowStartMinutes: 0,
-      resetCreditRule: 'expiring',
     })
     await page.reload()
     await page.getByLabel('Among how many of the best').waitFor()
@@ -85,22 +83,22 @@ describeInBrowser('the settings of routing', (visit) => {
 
   it('say at the field what the server would not take, and lead there', async () => {
     const page = await open({ refusals: [400, 422] })
-    const field = page.getByLabel('A request waits for a place at most (seconds)')
-    await field.fill('301')
+    const field = page.getByLabel('A new or recovered account starts slowly for (minutes)')
+    await field.fill('121')
     await page.getByRole('button', { name: 'Save' }).click()
-    const fault = page.getByText('A request waits for a place at most (seconds): must be at most 300.')
+    const fault = page.getByText('A new or recovered account starts slowly for (minutes): must be at most 120.')
     await fault.waitFor()
     await page.getByText('Not saved. What is marked needs another look.').waitFor()
-    expect(await page.locator(':focus').getAttribute('name')).toBe('waitSeconds')
+    expect(await page.locator(':focus').getAttribute('name')).toBe('slowStartMinutes')
     expect(await field.getAttribute('aria-invalid')).toBe('true')
     expect(await flawsOf(page)).toEqual([])
     await page.getByLabel('A thread stays with its account for (minutes)').fill('')
     await field.fill('20')
     await page.getByRole('button', { name: 'Save' }).click()
     await page.getByText('A thread stays with its account for (minutes): must be a number.').waitFor()
-    expect((await settings()).waitSeconds).toBe(15)
+    expect((await settings()).slowStartMinutes).toBe(5)
     await page.getByRole('button', { name: 'Discard' }).click()
-    expect(await field.inputValue()).toBe('15')
+    expect(await field.inputValue()).toBe('5')
     expect(await page.getByRole('alert').count()).toBe(0)
   })
 
@@ -118,14 +116,14 @@ describeInBrowser('the settings of routing', (visit) => {
   it('keep what is being edited when something else changes elsewhere', async () => {
     const page = await open()
     await page.getByText('Live', { exact: true }).waitFor()
-    const edited = page.getByLabel('Most requests that wait')
+    const edited = page.getByLabel('A thread stays with its account for (minutes)')
     await edited.fill('77')
-    expect((await change({ waitSeconds: 44 })).status).toBe(200)
-    const waits = page.getByLabel('A request waits for a place at most (seconds)')
+    expect((await change({ slowStartMinutes: 44 })).status).toBe(200)
+    const waits = page.getByLabel('A new or recovered account starts slowly')
     await expect.poll(() => waits.inputValue(), { timeout: 10_000 }).toBe('44')
     expect(await edited.inputValue()).toBe('77')
     await save(page)
-    expect(await settings()).toMatchObject({ waitSeconds: 44, maxWaiting: 77 })
+    expect(await settings()).toMatchObject({ slowStartMinutes: 44, affinityMinutes: 77 })
   })
 
   it('take the order of accounts from the keyboard, and keep it', async () => {

@@ -130,6 +130,15 @@ describe('POST /api/routing/what-if', () => {
     expect(after.refused).toBeGreaterThan(10)
   })
 
+  it('takes null for the default of a setting, as a change of settings does', async () => {
+    await logTurns(300, 20_000)
+    await setSettings({ affinityMinutes: 0, planCapacities: { plus: { short: 1, weekly: 1, monthly: null } } })
+    const ask = async (settings: object) => (await asked({ strategies: ['round_robin'], settings })).results[1]
+    const asDefault = await ask({ affinityMinutes: 30, planCapacities: {} })
+    expect(asDefault).not.toEqual(await ask({}))
+    expect(await ask({ affinityMinutes: null, planCapacities: null })).toEqual(asDefault)
+  })
+
   it('tries other settings beside the strategies', async () => {
     await logTurns(300, 20_000)
     const { results } = await asked({ strategies: ['round_robin'], settings: { affinityMinutes: 0 } })

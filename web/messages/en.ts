@@ -3,6 +3,7 @@ import { enApi } from './en-api.ts'
 import { enClients } from './en-clients.ts'
 import { enForecast } from './en-forecast.ts'
 import { enKeys } from './en-keys.ts'
+import { enNetwork } from './en-network.ts'
 import { enNotifications } from './en-notifications.ts'
 import { enRequest } from './en-request.ts'
 import { enRouting } from './en-routing.ts'
@@ -248,6 +249,7 @@ export const en = {
   ...enClients,
   ...enKeys,
   ...enForecast,
+  ...enNetwork,
   ...enNotifications,
   ...enSources,
   ...enRequest,

@@ -1,9 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import type { EgressProxyView } from '../../src/contract/egress.ts'
 import type { RequestView } from '../../src/contract/requests.ts'
 import { fullMoment, latency, money, whole } from '../format.ts'
 import { t } from '../messages/index.ts'
 import { becauseText, decisionOf, verdictText } from '../parts/decision.ts'
+import { useWays } from '../parts/network/ways.ts'
 import { Outcome, useAccountNames } from '../parts/request-table.tsx'
 import { useSourceNames } from '../parts/source-names.ts'
 import { WhyAccount } from '../parts/why-account.tsx'
@@ -77,6 +79,7 @@ type Step = { ms: number; text: string; note?: string }
 type StepsProps = { request: RequestView; because: string; nameOf: NameOf; sourceOf: (id: string) => string }
 
 function Steps({ request, because, nameOf, sourceOf }: StepsProps) {
+  const { proxies } = useWays()
   const { at, attempts, firstTokenMs, totalMs, status } = request
   const since = (moment: string) => Math.max(0, Date.parse(moment) - Date.parse(at))
   const last = attempts.length - 1
@@ -89,7 +92,7 @@ function Steps({ request, because, nameOf, sourceOf }: StepsProps) {
       const text = isServed
         ? t('step.served', { account, because })
         : t('step.refused', { account, answer, verdict: verdictText(attempt.verdict) })
-      return { ms: since(attempt.at), text, note: attemptNote(attempt) }
+      return { ms: since(attempt.at), text, note: attemptNote(attempt, proxies) }
     }),
     ...(firstTokenMs === null ? [] : [{ ms: firstTokenMs, text: t('step.firstToken') }]),
     { ms: totalMs, text: t(`step.${status}`) },
@@ -97,7 +100,7 @@ function Steps({ request, because, nameOf, sourceOf }: StepsProps) {
   return (
     <ol className="walk">
       {steps.map(({ ms, text, note }) => (
-        <li key={`${ms} ${text}`}>
+        <li key={`${ms} ${text} ${note ?? ''}`}>
           <span className="at">{latency(ms)}</span>
           <span>
             {text} {note && <span className="small">{note}</span>}
@@ -108,9 +111,18 @@ function Steps({ request, because, nameOf, sourceOf }: StepsProps) {
   )
 }
 
-/** What the error concerns, and how long the try took. Log lines of earlier releases know neither. */
-function attemptNote({ scope, tookMs }: RequestView['attempts'][number]): string {
-  const parts = [scope && t(`scope.${scope}`), tookMs === null ? null : t('step.took', { time: latency(tookMs) })]
+/** Through which proxy it went, what the error concerns, and how long the try took. Old log lines know none of it. */
+function attemptNote(
+  { scope, tookMs, egressId }: RequestView['attempts'][number],
+  proxies: readonly EgressProxyView[],
+): string {
+  const name = proxies.find(({ id }) => id === egressId)?.name ?? egressId
+  const through = name === null ? null : t('step.through', { name })
+  const parts = [
+    through,
+    scope && t(`scope.${scope}`),
+    tookMs === null ? null : t('step.took', { time: latency(tookMs) }),
+  ]
   return parts.filter((part) => part !== null).join(' · ')
 }
 

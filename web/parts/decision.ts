@@ -13,6 +13,10 @@ type Exclusion = {
   cap?: string
   inFlight?: number
   limit?: number
+  /** Of a way out that is closed: what it is, what it is called, and since when. */
+  kind?: string
+  name?: string | null
+  sinceMs?: number | null
 }
 
 export type Move = {
@@ -109,6 +113,7 @@ const moveKeys: Record<string, Key> = {
   not_tagged: 'moved.not_tagged',
   not_in_scope: 'moved.not_in_scope',
   already_tried: 'moved.already_tried',
+  egress_down: 'moved.egress_down',
   busy: 'moved.busy',
   probing: 'moved.probing',
 }
@@ -181,6 +186,8 @@ export function exclusionText(exclusion: Exclusion, nameOf: (id: string | null) 
       return t('excluded.not_owner', { owner: nameOf(ownerId) })
     case 'meter_used_up':
       return time === null ? t('excluded.meterNoEnd', { meter }) : t('excluded.meter_used_up', { meter, time })
+    case 'egress_down':
+      return closedWayText(exclusion, nowMs)
     case 'busy':
       return t(busyKeys[cap] ?? 'excluded.busy.streams', {
         count: exclusion.inFlight ?? '?',
@@ -193,4 +200,20 @@ export function exclusionText(exclusion: Exclusion, nameOf: (id: string | null) 
     default:
       return textOf(plainKeys, reason)
   }
+}
+
+const closedKeys: Record<string, Key> = {
+  off: 'excluded.egress_off',
+  empty: 'excluded.egress_empty',
+  missing: 'excluded.egress_missing',
+  probing: 'excluded.egress_probing',
+}
+
+type Closed = Pick<Exclusion, 'kind' | 'name' | 'code' | 'sinceMs'>
+
+/** The way out of an account, and why nobody goes there. */
+export function closedWayText({ kind, name, code, sinceMs }: Closed, nowMs: number): string {
+  const way = t(kind === 'pool' ? 'excluded.way.pool' : 'excluded.way.proxy', { name: name ?? '?' })
+  const since = sinceMs == null ? '?' : when(new Date(sinceMs).toISOString(), nowMs)
+  return t(closedKeys[code ?? ''] ?? 'excluded.egress_down', { way, since, code: code ?? '' })
 }

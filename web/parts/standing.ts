@@ -3,8 +3,9 @@ import { duration, percent, when } from '../format.ts'
 import { t } from '../messages/index.ts'
 import type { IconName } from '../ui/icon.tsx'
 import type { Tone } from '../ui/status.tsx'
+import { closedWayText } from './decision.ts'
 
-type Word = 'ready' | 'low' | 'cooling' | 'used_up' | 'paused' | 'sign_in_again' | 'closed' | 'unknown'
+type Word = 'ready' | 'low' | 'cut_off' | 'cooling' | 'used_up' | 'paused' | 'sign_in_again' | 'closed' | 'unknown'
 
 /** What the router would do with an account now: a word, a sentence, until when, and what a person can do about it. */
 export type Standing = {
@@ -20,6 +21,7 @@ export type Standing = {
 const looks: Record<Word, { tone: Tone; icon: IconName }> = {
   ready: { tone: 'ok', icon: 'tick' },
   low: { tone: 'warn', icon: 'warn' },
+  cut_off: { tone: 'bad', icon: 'cross' },
   cooling: { tone: 'calm', icon: 'clock' },
   used_up: { tone: 'warn', icon: 'ring' },
   paused: { tone: 'calm', icon: 'bars' },
@@ -43,6 +45,7 @@ function verdict(account: AccountView, nowMs: number): { word: Word; why: string
   if (status === 'reauth_required') return { word: 'sign_in_again', why: advice?.cause ?? t('why.signIn', { reason }) }
   if (status === 'deactivated') return { word: 'closed', why: advice?.cause ?? t('why.closed', { reason }) }
   if (status === 'paused') return { word: 'paused', why: t('why.paused') }
+  if (account.wayDown !== null) return { word: 'cut_off', why: wayDownText(account.wayDown, nowMs) }
   if (blocked !== null) {
     const wait = duration(Date.parse(blocked.until) - nowMs)
     if (blocked.by === 'burst') return { word: 'cooling', why: t('why.burst', { wait }) }
@@ -65,8 +68,8 @@ function verdict(account: AccountView, nowMs: number): { word: Word; why: string
 }
 
 /** May it serve now? */
-export function canServe({ status, blocked }: AccountView): boolean {
-  return status === 'active' && blocked === null
+export function canServe({ status, blocked, wayDown }: AccountView): boolean {
+  return status === 'active' && blocked === null && wayDown === null
 }
 
 /** "4 of 5 accounts can serve now." */
@@ -98,4 +101,8 @@ export function wishesOf({ policy, priority }: Pick<AccountView, 'policy' | 'pri
     ...(policy === 'normal' ? [] : [t(`policy.${policy}`)]),
     ...(priority === 0 ? [] : [t('account.priorityShort', { value: priority })]),
   ]
+}
+
+function wayDownText({ since, ...down }: NonNullable<AccountView['wayDown']>, nowMs: number): string {
+  return closedWayText({ ...down, sinceMs: since === null ? null : Date.parse(since) }, nowMs)
 }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Pool } from '../../../src/accounts/pool.ts'
 import { createLiveFeed, type LiveFeed, type Sent } from '../../../src/admin/live.ts'
 import type { LiveData } from '../../../src/contract/live.ts'
+import { openWays } from '../../../src/domain/egress.ts'
 import type { LiveEvent } from '../../../src/domain/live.ts'
 import { type Bus, createBus } from '../../../src/lib/bus.ts'
 import { anAccount } from '../../support/accounts.ts'
@@ -24,6 +25,7 @@ beforeEach(() => {
   // Only this one method is asked.
   const pool = { get: (id: string) => (id === 'gone' ? null : anAccount(id)) } as unknown as Pool
   feed = createLiveFeed({
+    ways: () => openWays,
     ...{ bus, clock, pool },
     async totals() {
       summed++
@@ -114,6 +116,7 @@ describe('what has been told', () => {
     for (let n = 0; n < 1_000; n++) bus.emit(request(`r${n}`, 'admitted'))
     await settle(1_000)
     const bigger = createLiveFeed({
+      ways: () => openWays,
       ...{ bus, clock, pool: {} as Pool, onError: () => {} },
       totals: async () => ({}) as LiveData<'totals'>,
     })

@@ -1,31 +1,34 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useRef } from 'react'
 import type { AccountChange, AccountView } from '../../../src/contract/accounts.ts'
+import type { SettingsView } from '../../../src/contract/settings.ts'
 import { api } from '../../api.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
-import { Choices } from '../../ui/controls.tsx'
-import { useDraft } from '../../ui/draft.ts'
-import { Field } from '../../ui/field.tsx'
+import { Choices, Select } from '../../ui/controls.tsx'
+import { type Draft, useDraft } from '../../ui/draft.ts'
+import { Field, type FormProblem, faultOf } from '../../ui/field.tsx'
 import { SaveBar } from '../../ui/save-bar.tsx'
 import { TagsField } from '../../ui/tags-field.tsx'
 import { toast } from '../../ui/toast.tsx'
+import { useWays, wayOf, wayOptions, wayText, wayValue } from '../network/ways.ts'
 import { hasTiers } from '../routing/strategies.ts'
 
 const policies: readonly AccountView['policy'][] = ['normal', 'preserve', 'burn_first']
 
 /** What a person wants of one account: when it serves, before whom, and its tags. */
 export function Preferences({ account }: { account: AccountView }) {
-  const { accountId, displayName: name, policy, priority, tags } = account
+  const { accountId, displayName: name, policy, priority, tags, egress } = account
   const client = useQueryClient()
   const accounts = useQuery(queries.accounts())
   const settings = useQuery(queries.settings())
-  const draft = useDraft({ policy, priority, tags })
+  const draft = useDraft({ policy, priority, tags, egress })
   const form = useRef<HTMLFormElement>(null)
   const save = useMutation({
     mutationFn: (changes: AccountChange) => api.changeAccount(accountId, changes),
     async onSuccess() {
       await client.invalidateQueries({ queryKey: ['accounts'] })
+      void client.invalidateQueries({ queryKey: ['egress'] })
       draft.discard()
       toast(t('account.useSaved', { name }))
     },
@@ -77,7 +80,34 @@ export function Preferences({ account }: { account: AccountView }) {
         error={error}
         onChange={(value) => draft.set('tags', value)}
       />
+      <AccountWay draft={draft} settings={settings.data} error={error} />
       <SaveBar draft={{ ...draft, discard }} error={error} isBusy={save.isPending} />
     </form>
+  )
+}
+
+type WayProps = {
+  draft: Draft<Pick<AccountView, 'policy' | 'priority' | 'tags' | 'egress'>>
+  settings: SettingsView | undefined
+  error: FormProblem | null
+}
+
+/** How the account reaches the upstream. Shown where there is something to choose. */
+function AccountWay({ draft, settings, error }: WayProps) {
+  const known = useWays()
+  const chosen = draft.values.egress
+  if (known.proxies.length + known.pools.length === 0 && chosen.kind === 'default') return null
+  const ofAll = t('way.default', { way: wayText(settings?.defaultEgress ?? null, known) })
+  return (
+    <div className="stack">
+      <Select
+        label={t('account.way')}
+        value={wayValue(chosen)}
+        options={[{ value: 'default', label: ofAll }, ...wayOptions(known, chosen)]}
+        fault={faultOf(error, 'egress')}
+        onChange={(value) => draft.set('egress', wayOf(value))}
+      />
+      <p className="small">{t('account.wayHint')}</p>
+    </div>
   )
 }

@@ -1,31 +1,37 @@
 import { useQuery } from '@tanstack/react-query'
-import type { SettingsView } from '../../../src/contract/settings.ts'
+import type { SettingsGroupView, SettingsView } from '../../../src/contract/settings.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
-import { Choices, Segments } from '../../ui/controls.tsx'
+import { Segments } from '../../ui/controls.tsx'
 import type { FormProblem } from '../../ui/field.tsx'
 import { Section } from '../../ui/page.tsx'
 import { TagsField } from '../../ui/tags-field.tsx'
-import { NumberSetting, type SettingsDraft } from '../settings/number-setting.tsx'
-import { SettingsForm, useSettingsEdit } from '../settings/settings-form.tsx'
+import { NumberSetting } from '../settings/number-setting.tsx'
+import { Setting } from '../settings/setting.tsx'
+import { type SettingsDraft, SettingsForm, useSettingsEdit } from '../settings/settings-form.tsx'
 import { PlanCapacities } from './plan-capacities.tsx'
 import { hasTiers } from './strategies.ts'
 import { StrategyChoice } from './strategy-choice.tsx'
 import { WhatIf } from './what-if.tsx'
 
-const rules: readonly SettingsView['resetCreditRule'][] = ['never', 'pool_out', 'expiring']
 const earlier: readonly SettingsView['preferEarlierReset'][] = ['off', 'short', 'long']
 
 /** All settings of routing in one form: only what was changed is sent. */
-export function RoutingForm({ settings }: { settings: SettingsView }) {
-  const edit = useSettingsEdit(settings)
+export function RoutingForm({ group }: { group: SettingsGroupView }) {
+  const edit = useSettingsEdit(group)
   const { draft, error } = edit
   return (
     <div className="sections">
       <SettingsForm label={t('settings.routing')} edit={edit}>
         <Section title={t('settings.strategyTitle')}>
           <div className="panel">
-            <StrategyChoice draft={draft} error={error} />
+            <Setting
+              name="strategy"
+              draft={draft}
+              words={(value) => t(`strategy.${value as SettingsView['strategy']}`)}
+            >
+              <StrategyChoice draft={draft} error={error} />
+            </Setting>
           </div>
         </Section>
         <Across draft={draft} error={error} />
@@ -34,29 +40,11 @@ export function RoutingForm({ settings }: { settings: SettingsView }) {
             <NumberSetting name="affinityMinutes" max={1_440} draft={draft} error={error} />
           </div>
         </Section>
-        <Section title={t('settings.admission')}>
-          <div className="panel fields">
-            <NumberSetting name="maxStreams" min={1} draft={draft} error={error} />
-            <NumberSetting name="maxTurnStarts" min={1} draft={draft} error={error} />
-            <NumberSetting name="waitSeconds" max={300} draft={draft} error={error} />
-            <NumberSetting name="maxWaiting" draft={draft} error={error} />
-          </div>
-        </Section>
-        <Section title={t('settings.resetCredits')}>
-          <div className="panel">
-            <Choices
-              label={t('settings.resetRule')}
-              value={draft.values.resetCreditRule}
-              options={rules.map((value) => ({
-                value,
-                label: t(`resetRule.${value}`),
-                what: t(`resetRule.${value}.what`),
-              }))}
-              onChange={(rule) => draft.set('resetCreditRule', rule)}
-            />
-          </div>
-        </Section>
-        <Capacities key={`${edit.discards} ${JSON.stringify(settings.planCapacities)}`} draft={draft} error={error} />
+        <Capacities
+          key={`${edit.discards} ${JSON.stringify(group.values.planCapacities)}`}
+          draft={draft}
+          error={error}
+        />
       </SettingsForm>
       <WhatIf changes={draft.changes} />
     </div>
@@ -72,7 +60,11 @@ function Across({ draft, error }: PartProps) {
     <Section title={t('settings.across')}>
       <div className="panel stack">
         {!hasTiers(draft.values.strategy) && <p className="notice">{t('settings.acrossLess')}</p>}
-        <div className="field">
+        <Setting
+          name="preferEarlierReset"
+          draft={draft}
+          words={(value) => t(`settings.earlier.${value as SettingsView['preferEarlierReset']}`)}
+        >
           <span className="label">{t('settings.earlier')}</span>
           <div>
             <Segments
@@ -82,20 +74,22 @@ function Across({ draft, error }: PartProps) {
               onChange={(value) => draft.set('preferEarlierReset', value)}
             />
           </div>
-        </div>
+        </Setting>
         <div className="fields">
           <NumberSetting name="edgeShortPercent" min={1} max={100} draft={draft} error={error} />
           <NumberSetting name="edgeLongPercent" min={1} max={100} draft={draft} error={error} />
           <NumberSetting name="slowStartMinutes" max={120} draft={draft} error={error} />
-          <TagsField
-            name="onlyTags"
-            label={t('settings.onlyTags')}
-            hint={t('settings.onlyTagsHint')}
-            tags={draft.values.onlyTags}
-            known={known}
-            error={error}
-            onChange={(tags) => draft.set('onlyTags', tags)}
-          />
+          <Setting name="onlyTags" draft={draft}>
+            <TagsField
+              name="onlyTags"
+              label={t('settings.onlyTags')}
+              hint={t('settings.onlyTagsHint')}
+              tags={draft.values.onlyTags}
+              known={known}
+              error={error}
+              onChange={(tags) => draft.set('onlyTags', tags)}
+            />
+          </Setting>
         </div>
       </div>
     </Section>
@@ -109,12 +103,14 @@ function Capacities({ draft, error }: PartProps) {
     <Section title={t('settings.capacities')}>
       <div className="panel stack">
         <p className="quiet">{t('settings.capacitiesWhat')}</p>
-        <PlanCapacities
-          saved={draft.values.planCapacities}
-          plans={plans}
-          error={error}
-          onChange={(capacities) => draft.set('planCapacities', capacities)}
-        />
+        <Setting name="planCapacities" draft={draft}>
+          <PlanCapacities
+            saved={draft.values.planCapacities}
+            plans={plans}
+            error={error}
+            onChange={(capacities) => draft.set('planCapacities', capacities)}
+          />
+        </Setting>
       </div>
     </Section>
   )

@@ -1,9 +1,8 @@
 import type { SettingsView } from '../../../src/contract/settings.ts'
 import { type Key, t } from '../../messages/index.ts'
-import type { Draft } from '../../ui/draft.ts'
 import { Field, type FormProblem } from '../../ui/field.tsx'
-
-export type SettingsDraft = Draft<SettingsView>
+import { Setting } from './setting.tsx'
+import type { SettingsDraft } from './settings-form.tsx'
 
 /** Names of the settings that are numbers. */
 type NumberName = { [K in keyof SettingsView]: SettingsView[K] extends number ? K : never }[keyof SettingsView]
@@ -36,19 +35,21 @@ export function NumberSetting({ name, min = 0, max, step = 1, draft, error }: Pr
   const value = draft.values[name]
   const [label, hint] = texts[name]
   return (
-    <Field
-      type="number"
-      inputMode="decimal"
-      name={name}
-      label={t(label)}
-      hint={t(hint)}
-      min={min}
-      max={max}
-      step={step}
-      // An empty field is no number, and the server says so.
-      value={Number.isNaN(value) ? '' : value}
-      error={error}
-      onChange={(event) => draft.set(name, event.target.valueAsNumber)}
-    />
+    <Setting name={name} draft={draft}>
+      <Field
+        type="number"
+        inputMode="decimal"
+        name={name}
+        label={t(label)}
+        hint={t(hint)}
+        min={min}
+        max={max}
+        step={step}
+        // An empty field is no number, and the server says so.
+        value={Number.isNaN(value) ? '' : value}
+        error={error}
+        onChange={(event) => draft.set(name, event.target.valueAsNumber)}
+      />
+    </Setting>
   )
 }
