@@ -3,7 +3,7 @@ import { type Key, t } from '../../messages/index.ts'
 
 type Name = keyof SettingsView
 type Place = { label: Key; to: SettingsPath; where: Key; hint?: Key }
-export type SettingsPath =
+type SettingsPath =
   | '/settings/routing'
   | '/settings/limits'
   | '/settings/clients'
