@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { openConfiguredStore } from '../app-store.ts'
 import { readConfig } from '../config.ts'
 import { systemClock } from '../lib/clock.ts'
 import { randomId } from '../lib/secrets.ts'
@@ -10,6 +9,7 @@ import { migrateKeys } from './migrate/keys.ts'
 import { openReference, type ReferenceDatabase } from './migrate/reference-database.ts'
 import { migrateRequests } from './migrate/requests.ts'
 import { migratedSettings } from './migrate/settings.ts'
+import { openStoreFor } from './open-store.ts'
 
 /** What has no place here, or works differently enough to be set up by a person. */
 const leftBehind: Record<string, string> = {
@@ -32,9 +32,7 @@ export async function migrate(call: Call, options: Options): Promise<ExitCode> {
   const from = await openReference(resolve(call.cwd, folder))
   try {
     if (options.has('dry-run')) return foresee(from, call)
-    const store = await openConfiguredStore(config, {
-      warn: (_fields, message) => call.complain(`codex-lb: ${message}`),
-    })
+    const store = await openStoreFor(call, config)
     try {
       return await carryOver(from, store, call)
     } finally {

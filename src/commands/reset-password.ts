@@ -1,12 +1,12 @@
-import { openConfiguredStore } from '../app-store.ts'
 import { readConfig } from '../config.ts'
 import { auditCommand, notAudited } from './audit.ts'
 import type { Call, ExitCode } from './command.ts'
+import { openStoreFor } from './open-store.ts'
 
 /** `codex-lb reset-password`: for whoever owns the data directory and has lost the password or the second factor. */
 export async function resetPassword(call: Call): Promise<ExitCode> {
   const { config } = readConfig(call.env, call.cwd, call.isTerminal)
-  const store = await openConfiguredStore(config, { warn: (_fields, message) => call.complain(`codex-lb: ${message}`) })
+  const store = await openStoreFor(call, config)
   try {
     const { passwordHash, totpSecret, viewerPasswordHash } = await store.signIn.state()
     const passkeys = (await store.passkeys.list()).length

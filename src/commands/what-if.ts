@@ -1,11 +1,11 @@
 import { closest } from 'fastest-levenshtein'
 import { type WhatIf, whatIf } from '../accounts/what-if.ts'
-import { openConfiguredStore } from '../app-store.ts'
 import { readConfig } from '../config.ts'
 import { dayMs, hourMs } from '../domain/quota.ts'
 import { type StrategyName, strategyNames } from '../domain/settings.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Call, ExitCode, Options } from './command.ts'
+import { openStoreFor } from './open-store.ts'
 
 /** `codex-lb what-if`: replays what the log knows, and prints how each strategy would have done. Only reads. */
 export async function whatIfCommand(call: Call, options: Options, clock = systemClock): Promise<ExitCode> {
@@ -16,7 +16,7 @@ export async function whatIfCommand(call: Call, options: Options, clock = system
   }
   const { config, warnings } = readConfig(call.env, call.cwd, call.isTerminal)
   for (const warning of warnings) call.complain(`codex-lb: ${warning}`)
-  const store = await openConfiguredStore(config, { warn: (_fields, message) => call.complain(`codex-lb: ${message}`) })
+  const store = await openStoreFor(call, config)
   try {
     const untilMs = clock.now()
     const { values: settings } = await store.settings.load()

@@ -80,7 +80,7 @@ describe('codex-lb migrate-from-codex-lb', { timeout: 60_000 }, () => {
     })
     old.add('dashboard_settings', {
       ...{ id: 1, routing_strategy: 'round_robin', relative_availability_power: 2, proxy_account_stream_limit: 16 },
-      ...{ prefer_earlier_reset_accounts: 1, prefer_earlier_reset_window: 'secondary' },
+      ...{ prefer_earlier_reset_accounts: 1, prefer_earlier_reset_window: 'secondary', api_key_auth_enabled: 1 },
     })
     old.add('request_logs', {
       ...{ id: 1, account_id: id, api_key_id: 'key-1', request_id: 'resp_old', requested_at: '2026-01-03 10:00:00' },
@@ -101,7 +101,7 @@ describe('codex-lb migrate-from-codex-lb', { timeout: 60_000 }, () => {
     for (const said of [
       '2 accounts',
       '1 API keys',
-      'strategy, maxStreams',
+      'strategy, maxStreams, requireApiKeys',
       '1 logged requests',
       '1 addresses of the firewall',
     ]) {
@@ -137,6 +137,7 @@ describe('codex-lb migrate-from-codex-lb', { timeout: 60_000 }, () => {
     })
     expect(JSON.stringify(key)).toContain('5000000')
     expect((await turn({ authorization: `Bearer ${secret}` })).status).toBe(200)
+    expect((await turn({})).status).toBe(401)
     expect((await turn({ authorization: `Bearer ${secret.replace('x', 'y')}` })).status).toBe(401)
   })
 
@@ -183,7 +184,8 @@ describe('codex-lb migrate-from-codex-lb', { timeout: 60_000 }, () => {
     old.add('api_key_accounts', { api_key_id: 'key-1', account_id: 'gone' })
     await run('old')
     await rig.restart()
-    expect((await json('/api/api-keys')).items).toMatchObject([{ accountIds: [] }])
+    expect((await json('/api/api-keys')).items).toMatchObject([{ accountIds: [], accountsInScope: 0 }])
+    expect((await turn({ authorization: `Bearer ${secret}` })).status).toBe(503)
   })
 
   it('reads a database of an older release, which lacks tables and columns', async () => {

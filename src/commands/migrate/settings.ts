@@ -35,6 +35,7 @@ export function migratedSettings(row: Row, accountIds: ReadonlyMap<string, strin
     { name: 'edgeLongPercent', value: number(row, 'sticky_reallocation_secondary_budget_threshold_pct'), initial: 100 },
     { name: 'maxStreams', value: number(row, 'proxy_account_stream_limit'), initial: 8 },
     { name: 'maxTurnStarts', value: number(row, 'proxy_account_response_create_limit'), initial: 4 },
+    { name: 'requireApiKeys', value: truth(row, 'api_key_auth_enabled'), initial: false },
   ]
   const changed = carried.filter(({ name, value, initial }) => {
     return value !== null && value !== initial && Settings.shape[name].safeParse(value).success
