@@ -3,6 +3,7 @@ import type { accountRoutes } from './accounts.ts'
 import type { affinityRoutes } from './affinities.ts'
 import type { apiKeyRoutes } from './api-keys.ts'
 import type { auditRoutes } from './audit.ts'
+import type { conversationRoutes } from './conversations.ts'
 import type { doctorRoutes } from './doctor.ts'
 import type { egressRoutes } from './egress.ts'
 import type { eventRoutes } from './events.ts'
@@ -32,6 +33,7 @@ import type { whatIfRoutes } from './what-if.ts'
 type RoutesOf<F extends (...deps: never[]) => readonly unknown[]> = ReturnType<F>[number]
 
 type Known =
+  | RoutesOf<typeof conversationRoutes>
   | RoutesOf<typeof probeRoutes>
   | RoutesOf<typeof exportRoutes>
   | RoutesOf<typeof priceRoutes>

@@ -7,12 +7,12 @@ import type { Store } from '../store/store.ts'
 import { iso } from './account-views.ts'
 import type { Names } from './request-facets.ts'
 import { epochOf } from './request-filter.ts'
-import { type AnyRoute, route } from './route.ts'
+import { route } from './route.ts'
 
 type Deps = { store: Pick<Store, 'requests'>; names: Names; flush: () => Promise<void> }
 
 /** For admins: what clients call their threads is nothing for others. */
-export function conversationRoutes({ store, names, flush }: Deps): AnyRoute[] {
+export function conversationRoutes({ store, names, flush }: Deps) {
   const conversations = createConversations(store)
   return [
     route(
