@@ -26,6 +26,7 @@ import { probeRoutes } from './admin/probe.ts'
 import { reportRoutes } from './admin/reports.ts'
 import { requestRoutes } from './admin/requests.ts'
 import { resetCreditRoutes } from './admin/reset-credits.ts'
+import { retentionRoutes } from './admin/retention.ts'
 import { addRoutes } from './admin/route.ts'
 import { createCookies, sessionRoutes } from './admin/session.ts'
 import { sessionListRoutes } from './admin/sessions.ts'
@@ -38,6 +39,7 @@ import type { Parts } from './app-parts.ts'
 import type { Config } from './config.ts'
 import type { Principal } from './domain/access.ts'
 import type { GateRules } from './gate.ts'
+import { sampleDays } from './jobs/rollup.ts'
 import { createProber } from './proxy/probe.ts'
 import { sendByHttp } from './proxy/send.ts'
 import { version } from './version.ts'
@@ -118,6 +120,7 @@ export async function addAdmin(
     ...resetCreditRoutes({ pool, store, lists: parts.creditLists, redeemer: parts.redeemer }),
     ...statisticsRoutes({ pool, statistics: parts.statistics, clock }),
     ...requestRoutes({ store, traffic: parts.traffic, names, clock, flush }),
+    ...retentionRoutes({ store, settings: parts.settings, clock, sampleDays }),
     ...conversationRoutes({ store, names, flush }),
     ...priceRoutes({
       ...{ prices: parts.prices, recompute: parts.recompute },

@@ -109,7 +109,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   await addWebFiles(app, options.webRoot)
 
   const stopJobs = startJobs(
-    backgroundJobs({ ...parts, keepAlive, usageRefreshMs: config.usageRefreshMs }),
+    backgroundJobs({ ...parts, keepAlive, usageRefreshMs: config.usageRefreshMs, isStopping: () => draining }),
     clock,
     (name, error) => log.error({ err: error, job: name }, 'job failed'),
   )

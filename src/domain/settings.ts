@@ -77,6 +77,19 @@ export const Settings = z.object({
   /** Which responses are kept for later requests, with their content: none, those that ask for it, or all but those that forbid it. */
   keepResponses: z.enum(['never', 'asked', 'always']).default('asked').meta({ section: 'retention' }),
   keepResponseDays: z.int().min(1).max(365).default(30).meta({ section: 'retention', unit: 'd' }),
+  /** How long the request log is kept; 0: for ever. Sums of it are. */
+  requestLogDays: z.int().min(0).max(3_650).default(365).meta({ section: 'retention', unit: 'd' }),
+  /** After this time the log has no attempts and decisions any more, which take most of its room; 0: as long as the rest. */
+  requestDetailDays: z.int().min(0).max(3_650).default(90).meta({ section: 'retention', unit: 'd' }),
+  /** How long hourly figures of accounts' windows are kept; 0: for ever. Forecasts want a month. */
+  usageHistoryDays: z
+    .int()
+    .min(0)
+    .max(3_650)
+    .refine((days) => days === 0 || days >= 30, 'It is 0, or at least 30.')
+    .default(730)
+    .meta({ section: 'retention', unit: 'd' }),
+  auditDays: z.int().min(0).max(3_650).default(365).meta({ section: 'retention', unit: 'd' }),
   /** Whether clients of this machine need an API key, too. Those from elsewhere always do. */
   requireApiKeys: z.boolean().default(false).meta({ section: 'security' }),
 })

@@ -5,12 +5,14 @@ import type { Keys } from '../accounts/keys.ts'
 import type { Ledger } from '../accounts/ledger.ts'
 import type { Pool } from '../accounts/pool.ts'
 import type { UsagePoll } from '../accounts/usage-poll.ts'
-import { dayMs, hourMs, minuteMs } from '../domain/quota.ts'
+import { hourMs, minuteMs } from '../domain/quota.ts'
+import type { Keeping } from '../domain/retention.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ModelSources } from '../sources/sources.ts'
 import type { Store } from '../store/store.ts'
 import type { Job } from './jobs.ts'
 import type { RequestFold } from './request-fold.ts'
+import { runRetention } from './retention.ts'
 import type { Rollup } from './rollup.ts'
 
 export type BackgroundDeps = {
@@ -26,6 +28,8 @@ export type BackgroundDeps = {
   firewallKeeper: { refresh(): Promise<unknown> }
   settingsKeeper: { refresh(): Promise<void> }
   requestSums: RequestFold
+  settings: () => Keeping
+  isStopping: () => boolean
   prices: { refresh(): Promise<void> }
   sources: Pick<ModelSources, 'refresh' | 'tend'>
   egress: { refresh(): Promise<void> }
@@ -78,6 +82,7 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
     { name: 'model sources', everyMs: () => 10_000, run: () => deps.sources.refresh() },
     { name: 'tokens', everyMs: () => 5 * minuteMs, run: () => guardian.run() },
     { name: 'stored responses', soon: true, everyMs: () => 20_000, run: () => stored.tend() },
+    { name: 'retention', everyMs: () => hourMs, run: () => runRetention(deps, deps.isStopping) },
     { name: 'old rows', everyMs: () => hourMs, run: () => prune(deps, clock.now()) },
     {
       name: 'usage rollup',
@@ -99,15 +104,10 @@ export function backgroundJobs(deps: BackgroundDeps): Job[] {
   ]
 }
 
-/** The audit log is kept this long. What a flood has left goes over several hours. */
-const auditMs = 365 * dayMs
-const prunedAtOnce = 10_000
-
 async function prune(deps: BackgroundDeps, nowMs: number): Promise<void> {
   const { store, rollup, sources, stored, notifications, ledger } = deps
   await store.affinity.prune(nowMs)
   await store.sessions.prune(nowMs)
-  await store.audit.prune(nowMs - auditMs, prunedAtOnce)
   await sources.tend()
   await rollup.prune()
   await stored.prune()

@@ -21,7 +21,8 @@ export type RollupDeps = {
   clock: Clock
 }
 
-const sampleAgeMs = 45 * dayMs
+export const sampleDays = 45
+const sampleAgeMs = sampleDays * dayMs
 /** Samples are written a little after they were taken, and by other replicas too: so long an hour stays open. */
 const settlingMs = 10 * minuteMs
 /** Far enough back to find the figure that the first one of an hour is compared with. */

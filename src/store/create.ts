@@ -18,6 +18,7 @@ import { createKinds } from './request-kinds.ts'
 import { createCountIn, createRequestSums } from './request-sums.ts'
 import { createRequests } from './requests.ts'
 import { createResponses } from './responses.ts'
+import { createRetention, type FreePages } from './retention.ts'
 import { tables as everyEngine, type Tables } from './schema.ts'
 import { createSessions } from './sessions.ts'
 import { createSettings } from './settings.ts'
@@ -26,13 +27,20 @@ import type { Store } from './store.ts'
 import type { Unit } from './unit.ts'
 import { createUsage } from './usage.ts'
 
-type StoreParts = { tables: Tables; unit: Unit; vault: Vault; close: () => Promise<void> }
+type StoreParts = {
+  tables: Tables
+  unit: Unit
+  vault: Vault
+  /** Only SQLite has it. */
+  freePages?: FreePages
+  close: () => Promise<void>
+}
 
 /**
  * The store on an open database whose tables are up to date.
  * @throws KeyMismatchError
  */
-export async function createStore({ tables, unit, vault, close }: StoreParts): Promise<Store> {
+export async function createStore({ tables, unit, vault, freePages, close }: StoreParts): Promise<Store> {
   await checkKey(tables, unit, vault)
   const kinds = createKinds(tables, unit)
   const countIn = createCountIn(tables, kinds)
@@ -41,6 +49,7 @@ export async function createStore({ tables, unit, vault, close }: StoreParts): P
     usage: createUsage(tables, unit),
     requests: createRequests(tables, unit, countIn),
     prices: createPriceTable(tables, unit),
+    retention: createRetention(tables, unit, freePages ?? null),
     requestSums: createRequestSums(tables, unit, kinds, countIn),
     responses: createResponses(tables, unit, vault),
     affinity: createAffinity(tables, unit),

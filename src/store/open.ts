@@ -35,10 +35,10 @@ export async function openStore({
   log = silent,
 }: OpenOptions): Promise<Store> {
   const path = sqlitePath(url)
-  const { unit, close } =
+  const { unit, close, ...engine } =
     path === null ? await openPostgres(url, clock, log) : await openSqlite(path, dataDir, clock, log)
   try {
-    return await createStore({ tables: path === null ? tables.postgres : tables.sqlite, unit, vault, close })
+    return await createStore({ tables: path === null ? tables.postgres : tables.sqlite, unit, vault, close, ...engine })
   } catch (error) {
     await close()
     throw error

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync, renameSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
@@ -16,6 +16,8 @@ export async function openSqlite(path: string, dataDir: string, clock: Clock, lo
   const letGo = holdInUse(path)
   const raw = new Database(path, { timeout: setupTimeoutMs })
   try {
+    // It has to be said before there is a table; an older file is left as it is.
+    if (statSync(path).size === 0) raw.pragma('auto_vacuum = incremental')
     raw.pragma('journal_mode = wal')
     raw.pragma('synchronous = normal')
     // From here on units wait for the lock themselves, without blocking the event loop.
@@ -27,7 +29,8 @@ export async function openSqlite(path: string, dataDir: string, clock: Clock, lo
       raw.close()
       letGo()
     }
-    return { unit, close }
+    const freePages = (pages: number) => void raw.exec(`pragma incremental_vacuum(${pages})`)
+    return { unit, close, freePages }
   } catch (error) {
     raw.close()
     letGo()

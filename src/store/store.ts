@@ -22,6 +22,7 @@ import type { LoginStore } from './login-store.ts'
 import type { ModelSourceStore } from './model-source-store.ts'
 import type { NotificationStore } from './notification-store.ts'
 import type { RequestStore, RequestSumStore } from './request-store.ts'
+import type { RetentionStore } from './retention-store.ts'
 
 /** The tokens of one account. `version` grows with each rotation; `refreshStartedAtMs` is set while a refresh is under way. */
 export type Credential = {
@@ -195,6 +196,7 @@ export type Store = {
   requests: RequestStore
   /** Sums of requests, which outlive the log. Each request is part of them from the moment it is logged. */
   requestSums: RequestSumStore
+  retention: RetentionStore
   /** Prices beside the built-in ones. */
   prices: {
     list(): Promise<StoredPrice[]>

@@ -6,6 +6,7 @@ import { enKeys } from './en-keys.ts'
 import { enNetwork } from './en-network.ts'
 import { enNotifications } from './en-notifications.ts'
 import { enRequest } from './en-request.ts'
+import { enRetention } from './en-retention.ts'
 import { enRouting } from './en-routing.ts'
 import { enSecurity } from './en-security.ts'
 import { enSetup } from './en-setup.ts'
@@ -253,6 +254,7 @@ export const en = {
   ...enNotifications,
   ...enSources,
   ...enRequest,
+  ...enRetention,
   ...enRouting,
   ...enSecurity,
   ...enSetup,

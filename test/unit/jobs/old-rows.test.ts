@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { dayMs } from '../../../src/domain/quota.ts'
+import { defaultSettings } from '../../../src/domain/settings.ts'
 import { type BackgroundDeps, backgroundJobs } from '../../../src/jobs/background.ts'
 import { createManualClock } from '../../support/clock.ts'
 import { engines } from '../../support/stores.ts'
@@ -17,10 +18,9 @@ it('the audit log is kept for a year', async () => {
       const atMs = clock.now() - days * dayMs
       await store.audit.add({ ...entry, id: `aud_${days}`, actor, before: null, after: null, atMs })
     }
-    const idle = { tend: async () => {}, prune: async () => {} }
     // Only what prunes is used.
-    const deps = { store, clock, rollup: idle, sources: idle, stored: idle, notifications: idle, ledger: idle }
-    const job = backgroundJobs(deps as unknown as BackgroundDeps).find(({ name }) => name === 'old rows')
+    const deps = { store, clock, settings: () => defaultSettings, isStopping: () => false }
+    const job = backgroundJobs(deps as unknown as BackgroundDeps).find(({ name }) => name === 'retention')
     await job?.run()
     const { items } = await store.audit.page({ limit: 9, cursor: null })
     expect(items.map(({ id }) => id)).toEqual(['aud_1', 'aud_364'])

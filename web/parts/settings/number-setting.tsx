@@ -18,6 +18,10 @@ const texts = {
   maxTurnStarts: ['settings.maxTurnStarts', 'settings.maxTurnStartsHint'],
   waitSeconds: ['settings.waitSeconds', 'settings.waitSecondsHint'],
   maxWaiting: ['settings.maxWaiting', 'settings.maxWaitingHint'],
+  requestLogDays: ['settings.logDays', 'settings.logDaysHint'],
+  requestDetailDays: ['settings.detailDays', 'settings.detailDaysHint'],
+  usageHistoryDays: ['settings.usageDays', 'settings.usageDaysHint'],
+  auditDays: ['settings.auditDays', 'settings.auditDaysHint'],
   keepResponseDays: ['settings.keepDays', 'settings.keepDaysHint'],
 } as const satisfies Record<NumberName, readonly [label: Key, hint: Key]>
 
