@@ -137,7 +137,7 @@ export async function addAdmin(
     ...apiKeyRoutes({ keys: parts.keys, ledger: parts.ledger, store, pool, clock, flush }),
     ...egressRoutes({ ...{ egress: parts.egress, pool, settings: parts.settings, store, clock }, probe: parts.probe }),
     ...auditRoutes({ store }),
-    ...doctorRoutes({ store, pool, clock, config }),
+    ...doctorRoutes({ store, pool, egress: parts.egress, clock, config }),
     ...whatIfRoutes({
       store: { ...store, requests: { ...store.requests, sums: parts.traffic.sums } },
       ...{ settings: parts.settings, clock, flush },

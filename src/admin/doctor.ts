@@ -8,6 +8,7 @@ import { DoctorReport, HeaderEcho } from '../contract/doctor.ts'
 import { statusOf } from '../domain/account.ts'
 import { probeHeaders, probeStream } from '../domain/probe.ts'
 import { dayMs } from '../domain/quota.ts'
+import type { Egress } from '../egress/registry.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../store/store.ts'
 import { route } from './route.ts'
@@ -15,12 +16,14 @@ import { route } from './route.ts'
 export type DoctorDeps = {
   store: Store
   pool: Pool
+  egress: Pick<Egress, 'proxies' | 'healthOf'>
   clock: Clock
   config: { dataDir: string; upstreamBaseUrl: string; authBaseUrl: string; trustedProxies: readonly unknown[] }
 }
 
 const accounts = { id: 'accounts', title: 'Accounts' }
 const database = { id: 'database', title: 'Database' }
+const waysOut = { id: 'egress', title: 'Egress proxies' }
 const client = { id: 'client_headers', title: 'Headers of clients' }
 const reverseProxy = { id: 'reverse_proxy', title: 'Reverse proxy' }
 /** So many of the latest requests tell whether clients' headers arrive. */
@@ -98,7 +101,7 @@ async function findings(request: FastifyRequest, deps: DoctorDeps): Promise<Find
     guarded(accounts, async () => [accountsFinding(deps)]),
     guarded(client, async () => [await clientFinding(deps)]),
   ])
-  return [...all.flat(), proxyFinding(request, config)]
+  return [...all.flat(), ...egressFindings(deps), proxyFinding(request, config)]
 }
 
 function accountsFinding({ pool, clock }: DoctorDeps): Finding {
@@ -118,6 +121,22 @@ function accountsFinding({ pool, clock }: DoctorDeps): Finding {
     `${lost.length} of ${all.length} cannot serve`,
     'Their sign-in has ended.',
     'Sign them in again on the page Accounts.',
+  )
+}
+
+/** Nothing where there are no proxies. */
+function egressFindings({ egress }: DoctorDeps): Finding[] {
+  const active = egress.proxies().filter(({ isActive }) => isActive)
+  if (active.length === 0) return []
+  const down = active.filter(({ id }) => egress.healthOf(id).downSinceMs !== null)
+  if (down.length === 0) return [fine(waysOut, `${active.length}, none of them known to be down`)]
+  return down.map(({ id, name }) =>
+    warning(
+      waysOut,
+      `${name} does not work`,
+      egress.healthOf(id).lastError?.message ?? 'It did not let a request through.',
+      'Test it in Settings → Network. Accounts that are bound to it wait until it works again.',
+    ),
   )
 }
 

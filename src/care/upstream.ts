@@ -50,7 +50,7 @@ function wordsFor(error: unknown): string {
 function reached(check: { id: string; title: string }, url: string, answer: Answer, variable: string): Finding {
   const { host } = new URL(url)
   if ('error' in answer) {
-    const fix = `Look at the network, DNS and firewall of this machine: curl -I ${url}. The address is ${variable}.`
+    const fix = `Look at the network, DNS and firewall of this machine: curl -I ${url}. The address is ${variable}. Accounts that go through proxies of their own are not concerned.`
     return failed(check, `${host} is out of reach`, answer.error, fix)
   }
   if (answer.status < 500) return fine(check, `${host} answers`)

@@ -172,6 +172,20 @@ describe('what a server says of itself', () => {
     expect(items.filter(({ status }: Finding) => status !== 'ok')).toEqual([])
   })
 
+  it('names egress proxies that do not work', async () => {
+    const port = Number(new URL(closed).port)
+    const proxy = { name: 'Office', scheme: 'http', host: '127.0.0.1', port }
+    const json = { method: 'POST', headers: { 'content-type': 'application/json' } }
+    const made = await fetch(`${rig.url}/api/egress-proxies`, { ...json, body: JSON.stringify(proxy) })
+    const { id } = (await made.json()) as Untyped
+    await fetch(`${rig.url}/api/egress-proxies/${id}/test`, { method: 'POST' })
+    const { items } = await report()
+    expect(items.filter((one: Finding) => one.status !== 'ok')).toMatchObject([
+      { id: 'egress', found: 'Office does not work' },
+    ])
+    await fetch(`${rig.url}/api/egress-proxies/${id}`, { method: 'DELETE' })
+  })
+
   it('names accounts that need a sign-in', async () => {
     rig.simulator.script('b@example.com', { kind: 'unauthorized', times: 2 })
     rig.simulator.script('b@example.com', { kind: 'token_error', code: 'refresh_token_invalidated', status: 401 })
