@@ -6,7 +6,7 @@ import type { EgressProxyChange, EgressProxyInput } from '../src/contract/egress
 import type { FirewallView } from '../src/contract/firewall.ts'
 import type { Timeframe } from '../src/contract/overview.ts'
 import type { SettingsGroupView, SettingsView } from '../src/contract/settings.ts'
-import { ApiError, type BodyOf, call, type FieldFault } from './call.ts'
+import { ApiError, type BodyOf, call, callWhole, type FieldFault } from './call.ts'
 import type { Description } from './parts/api/description.ts'
 
 /** What a page of the request log is asked for. */
@@ -77,6 +77,15 @@ export const api = {
   forgetAffinities: (which: { keys: string[] } | { accountId: string; all: true }) =>
     call('POST /api/affinities/purge', { body: which }),
   importFiles,
+  signIns: () => call('GET /api/sign-ins'),
+  signIn: (id: string) => call('GET /api/sign-ins/:id', { params: { id } }),
+  startSignIn: (body: BodyOf<'POST /api/sign-ins'>) => call('POST /api/sign-ins', { body }),
+  pasteCallback: (id: string, callbackUrl: string) =>
+    call('POST /api/sign-ins/:id/callback', { params: { id }, body: { callbackUrl } }),
+  cancelSignIn: (id: string) => call('DELETE /api/sign-ins/:id', { params: { id } }),
+  probe: (id: string) => call('POST /api/accounts/:id/probe', { params: { id }, body: {} }),
+  warmUp: () => call('POST /api/accounts/warm-up', { body: {} }),
+  exportAccount,
   requests: (filter: RequestFilter, limit: number, cursor: string | null) =>
     call('GET /api/request-logs', { query: { ...filter, limit, cursor } }),
   request: (id: string) => call('GET /api/request-logs/:id', { params: { id } }),
@@ -149,6 +158,13 @@ async function importFiles(files: readonly File[]): Promise<Imported[]> {
       return { file, outcome: 'rejected', email: null, planType: null, message }
     })
   }
+}
+
+/** The file that another program reads, and its name. */
+async function exportAccount(id: string, asked: BodyOf<'POST /api/accounts/:id/export'>) {
+  const { answer, headers } = await callWhole('POST /api/accounts/:id/export', { params: { id }, body: asked })
+  const file = /filename="([^"]+)"/.exec(headers.get('content-disposition') ?? '')?.[1] ?? 'auth.json'
+  return { file, text: `${JSON.stringify(answer, null, 2)}\n` }
 }
 
 function described({ path, message }: FieldFault): string {

@@ -42,7 +42,15 @@ type Arguments<E extends Endpoint> = Nothing extends Given<E> ? [given?: Given<E
 type AnyGiven = { params?: Record<string, string>; query?: Record<string, QueryValue>; body?: unknown }
 
 /** Calls an endpoint by its method and path, typed by the server's own schemas. @throws ApiError */
-export async function call<E extends Endpoint>(endpoint: E, ...[given]: Arguments<E>): Promise<Api[E]['answer']> {
+export async function call<E extends Endpoint>(endpoint: E, ...given: Arguments<E>): Promise<Api[E]['answer']> {
+  return (await callWhole(endpoint, ...given)).answer
+}
+
+/** The same, where the headers of the answer say something as well. @throws ApiError */
+export async function callWhole<E extends Endpoint>(
+  endpoint: E,
+  ...[given]: Arguments<E>
+): Promise<{ answer: Api[E]['answer']; headers: Headers }> {
   const { params = {}, query = {}, body } = (given ?? {}) as AnyGiven
   const [method = '', path = ''] = endpoint.split(' ')
   const filled = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
@@ -56,7 +64,7 @@ export async function call<E extends Endpoint>(endpoint: E, ...[given]: Argument
   }
   const json: unknown = await response.json().catch(() => null)
   // The server checks what it sends against the schemas that these types come from.
-  if (response.ok) return json as Api[E]['answer']
+  if (response.ok) return { answer: json as Api[E]['answer'], headers: response.headers }
   throw errorOf(response, json)
 }
 

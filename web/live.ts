@@ -62,6 +62,7 @@ export function startLive(client: QueryClient): () => void {
       void client.invalidateQueries({ queryKey: ['egress'] })
       void client.invalidateQueries({ queryKey: ['accounts'] })
     })
+    on('sign_in', () => void client.invalidateQueries({ queryKey: ['sign-ins'] }))
     on('resync', () => readAgain(client))
     opened.addEventListener('error', () => {
       tell({ state: 'reconnecting' })

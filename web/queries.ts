@@ -19,6 +19,15 @@ export const notYetLive: LiveState = { state: 'connecting', lastEventAtMs: null,
 export const queries = {
   session: () => queryOptions({ queryKey: ['session'], queryFn: api.session }),
   accounts: () => queryOptions({ queryKey: ['accounts'], queryFn: api.accounts }),
+  signIns: () => queryOptions({ queryKey: ['sign-ins'], queryFn: api.signIns }),
+  /** The stream tells when it moves on; this is for the time in which that rests. */
+  signIn: (id: string) =>
+    queryOptions({
+      queryKey: ['sign-ins', id],
+      queryFn: () => api.signIn(id),
+      refetchInterval: ({ state }) =>
+        state.data?.status === 'pending' || state.data?.status === 'exchanging' ? 5_000 : false,
+    }),
   trends: (id: string) => queryOptions({ queryKey: ['trends', id], queryFn: () => api.trends(id) }),
   statistics: (id: string) => queryOptions({ queryKey: ['statistics', id], queryFn: () => api.statistics(id) }),
   poolStatistics: () => queryOptions({ queryKey: ['statistics'], queryFn: api.poolStatistics }),

@@ -15,6 +15,11 @@ function requestSearch(given: Record<string, unknown>): RequestSearch {
   return Object.fromEntries(named)
 }
 
+/** `add`: the dialog that adds an account is open. */
+function accountsSearch({ add }: Record<string, unknown>): { add?: true } {
+  return add === true || add === 'true' ? { add: true } : {}
+}
+
 const root = createRootRoute({ component: App, notFoundComponent: Missing })
 const page = { getParentRoute: () => root } as const
 
@@ -31,6 +36,7 @@ const welcome = createRoute({
 const accounts = createRoute({
   ...page,
   path: '/accounts',
+  validateSearch: accountsSearch,
   component: lazyRouteComponent(() => import('./pages/accounts.tsx'), 'AccountsPage'),
 })
 const account = createRoute({

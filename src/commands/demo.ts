@@ -30,6 +30,8 @@ const accounts: SimulatedAccountOptions[] = [
   { email: 'linus@demo.example', plan: 'free', monthlyUsedPercent: 42, resetsInSeconds: { monthly: 17 * 86_400 } },
   { email: 'margaret@demo.example', plan: 'plus', shortUsedPercent: 5, weeklyUsedPercent: 9, ...resets(2, 6) },
 ]
+/** Not in the pool yet: somebody to sign in with. */
+const newcomer: SimulatedAccountOptions = { email: 'katherine@demo.example', plan: 'pro', weeklyUsedPercent: 4 }
 const paused = 'linus@demo.example'
 const signedOut = 'margaret@demo.example'
 const turnEveryMs = 4_000
@@ -47,7 +49,11 @@ function resets(shortHours: number, weeklyDays: number): Pick<SimulatedAccountOp
 /** `codex-lb demo`: the real product against the simulated upstream, in a scratch folder that is removed at the end. */
 export async function demo(call: Call): Promise<ExitCode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'codex-lb-demo-'))
-  const simulator = await startSimulator({ accounts, eventDelayMs: 40 })
+  const simulator = await startSimulator({
+    accounts: [...accounts, newcomer],
+    eventDelayMs: 40,
+    interactiveSignIn: true,
+  })
   const { CODEX_LB_DATABASE_URL: _database, CODEX_LB_ENCRYPTION_KEY_FILE: _key, ...env } = call.env
   const { config, warnings } = readConfig(
     {
@@ -69,7 +75,7 @@ export async function demo(call: Call): Promise<ExitCode> {
     const app = await startApp(config, createLog(config), { demo: true })
     await importAll(
       app.url,
-      simulator.accounts.map(({ email }) => simulator.authJson(email)),
+      accounts.map(({ email }) => simulator.authJson(email)),
     )
     await pause(app.url, paused)
     call.print(`codex-lb listening on ${app.url}`)
@@ -100,7 +106,7 @@ async function pretendPast(config: Config, simulator: Simulator): Promise<void> 
   const store = await openConfiguredStore(config, { warn: () => {} })
   try {
     const nowMs = Date.now()
-    const files = simulator.accounts.map(({ email }) => ({
+    const files = accounts.map(({ email }) => ({
       name: email,
       bytes: Buffer.from(JSON.stringify(simulator.authJson(email))),
     }))

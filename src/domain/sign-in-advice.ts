@@ -3,14 +3,11 @@ import type { Health } from './account.ts'
 /** What a person needs to know about a sign-in that has ended, or soon will: why, and what to do. Whole sentences. */
 export type SignInAdvice = { cause: string; fix: string }
 
-const again =
-  'Sign in once more with codex login and import the new auth.json; the account keeps its history and its settings.'
+const again = 'Sign in again; the account keeps its history and its settings.'
 /** A file that two programs use ends in the same conflict again. */
-const apart =
-  'Sign in once more with codex login under a CODEX_HOME of its own, import that auth.json, and leave it to this server: no other program may use it.'
+const apart = 'Sign in again here, and leave this login to the server: no other program may use it.'
 const notAnswered = 'It may be spent by that, and sending it twice would end the sign-in, so this server does not.'
-const ask =
-  'Find out on chatgpt.com what became of the account. Once it is open again, sign in with codex login and import the new auth.json.'
+const ask = 'Find out on chatgpt.com what became of the account. Once it is open again, sign in again here.'
 
 const conflict: SignInAdvice = {
   cause:
@@ -54,7 +51,7 @@ const byCode: Readonly<Record<string, SignInAdvice>> = {
   },
   account_removed: {
     cause: 'The database holds no tokens for this account.',
-    fix: 'Import its auth.json.',
+    fix: 'Sign in again, or import its auth.json.',
   },
   account_deactivated: { cause: 'The upstream has deactivated the account.', fix: ask },
   account_suspended: { cause: 'The upstream has suspended the account.', fix: ask },
@@ -64,7 +61,7 @@ const byCode: Readonly<Record<string, SignInAdvice>> = {
   },
   deactivated_workspace: {
     cause: "The account's workspace was deactivated.",
-    fix: 'Ask its owner. Once it is open again, reactivate the account, or sign in with another workspace and import that auth.json.',
+    fix: 'Ask its owner. Once it is open again, reactivate the account, or add another workspace.',
   },
 }
 

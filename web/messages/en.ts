@@ -3,6 +3,7 @@ import { enApi } from './en-api.ts'
 import { enClients } from './en-clients.ts'
 import { enForecast } from './en-forecast.ts'
 import { enKeys } from './en-keys.ts'
+import { enLogin } from './en-login.ts'
 import { enNetwork } from './en-network.ts'
 import { enNotifications } from './en-notifications.ts'
 import { enRequest } from './en-request.ts'
@@ -99,7 +100,7 @@ export const en = {
   'why.window': '{window} quota used, back {time}',
   'why.someWindow': 'Quota used, back {time}',
   'why.plan': 'Not in its plan; tries again {time}',
-  'why.signIn': 'Its login was refused ({reason}); import a fresh auth.json',
+  'why.signIn': 'Its login was refused ({reason})',
   'why.closed': 'ChatGPT closed this account ({reason})',
   'why.noReason': 'no reason given',
 
@@ -156,7 +157,7 @@ export const en = {
 
   'accounts.all': 'All accounts',
   'accounts.add': 'Add accounts',
-  'accounts.none': 'No account yet. Add the first one below.',
+  'accounts.none': 'No account yet. Add the first one.',
   'accounts.first': 'Add your first account to begin.',
   'account.missing': 'There is no such account.',
   'account.running': { one: '{count} running', other: '{count} running' },
@@ -167,7 +168,7 @@ export const en = {
   'account.deleteAsk': 'Delete {name}?',
   'account.deleteDo': 'Delete the account',
   'account.deleteWhat':
-    'Its login is removed from this server. The log of its requests stays. You can import it again later.',
+    'Its login is removed from this server. The log of its requests stays. You can add it again later.',
   'account.deleted': 'Deleted: {name}',
   'account.paused': 'Paused: {name}',
   'account.resumed': 'Back in the pool: {name}',
@@ -176,7 +177,7 @@ export const en = {
   'account.noTrends': 'The history begins with the first reading.',
   'account.facts': 'Details',
   'account.requests': 'Its requests',
-  'add.title': 'Add accounts:',
+  'add.title': 'Import:',
   'add.how': 'drop auth.json files anywhere on this page, or choose them.',
   'add.where':
     'Codex keeps its login in ~/.codex/auth.json; the one of OpenCode works too. Add only accounts that are yours.',
@@ -251,6 +252,7 @@ export const en = {
   ...enKeys,
   ...enForecast,
   ...enNetwork,
+  ...enLogin,
   ...enNotifications,
   ...enSources,
   ...enRequest,

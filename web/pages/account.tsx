@@ -10,6 +10,7 @@ import { ResetCredits } from '../parts/account/reset-credits.tsx'
 import { isSilent, StatisticsPanel } from '../parts/account/statistics.tsx'
 import { StatusFacts } from '../parts/account/status-facts.tsx'
 import { Threads } from '../parts/account/threads.tsx'
+import { AccountTools } from '../parts/account/tools.tsx'
 import { AccountActions } from '../parts/account-actions.tsx'
 import { windowText } from '../parts/forecast-text.ts'
 import { planName, standingOf, windowName } from '../parts/standing.ts'
@@ -82,6 +83,11 @@ function OneAccount({ account }: { account: AccountView }) {
           </AdminOnly>
         </Section>
       </div>
+      <AdminOnly isSilent>
+        <Section title={t('tools.title')}>
+          <AccountTools account={account} />
+        </Section>
+      </AdminOnly>
       <Section title={t('account.trends')}>
         <Trends account={account} />
       </Section>

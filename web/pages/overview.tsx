@@ -47,7 +47,7 @@ export function OverviewPage() {
           <Link to="/connect" className="button">
             {t('overview.connect')}
           </Link>
-          <Link to="/accounts" className="button main">
+          <Link to="/accounts" search={{ add: true }} className="button main">
             {t('overview.add')}
           </Link>
         </>

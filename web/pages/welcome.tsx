@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { t } from '../messages/index.ts'
-import { AddAccounts } from '../parts/add-accounts.tsx'
 import { ConnectClient } from '../parts/connect-client.tsx'
 import { FirstLight } from '../parts/first-light.tsx'
+import { AddAccount } from '../parts/login/add-account.tsx'
 import { queries } from '../queries.ts'
 import { Copyable } from '../ui/controls.tsx'
 import { Page, Section } from '../ui/page.tsx'
@@ -29,7 +29,7 @@ export function WelcomePage() {
       <div className="steps">
         <Section title={t('welcome.add')}>
           {count > 0 && <p className="tone-ok">{t('welcome.have', { count })}</p>}
-          <AddAccounts />
+          <AddAccount />
         </Section>
         <Section title={t('welcome.connect')}>
           <ConnectClient />

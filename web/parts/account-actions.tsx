@@ -7,6 +7,7 @@ import { AdminOnly } from '../role.tsx'
 import { Confirm } from '../ui/dialog.tsx'
 import { Problem } from '../ui/states.tsx'
 import { toast } from '../ui/toast.tsx'
+import { SignInAgain } from './login/sign-in-again.tsx'
 import { canServe } from './standing.ts'
 
 type Deed = { act: (id: string) => Promise<unknown>; done: string }
@@ -39,6 +40,7 @@ function Actions({ account, onDeleted }: Props) {
   return (
     <>
       <div className="row actions">
+        <SignInAgain account={account} />
         <Toggle account={account} isBusy={action.isPending} onDo={action.mutate} />
         <button
           type="button"

@@ -6,9 +6,16 @@ import { Icon } from '../ui/icon.tsx'
 import { Problem } from '../ui/states.tsx'
 import { planName } from './standing.ts'
 
-/** Takes auth.json files: dropped anywhere on the page, or picked. Says what became of each. */
-export function AddAccounts() {
-  const inputId = useId()
+/** Files on their way in, and what became of them. */
+export type Upload = {
+  items: readonly Imported[] | undefined
+  error: Error | null
+  isPending: boolean
+  take: (files: FileList | null | undefined) => void
+  reset: () => void
+}
+
+export function useUpload(): Upload {
   const client = useQueryClient()
   const upload = useMutation({
     mutationFn: api.importFiles,
@@ -18,10 +25,18 @@ export function AddAccounts() {
       return client.invalidateQueries({ queryKey: ['accounts'] })
     },
   })
-  const take = (files: FileList | null | undefined) => {
-    if (files && files.length > 0) upload.mutate([...files])
+  const { data: items, error, isPending, reset } = upload
+  return {
+    ...{ items, error, isPending, reset },
+    take(files) {
+      if (files && files.length > 0) upload.mutate([...files])
+    },
   }
-  const isOver = useDrop(take)
+}
+
+/** Takes auth.json files that are dropped or picked. Says what became of each. */
+export function ImportDoor({ upload, isOver }: { upload: Upload; isOver: boolean }) {
+  const inputId = useId()
   return (
     <div className="stack">
       <div className={isOver ? 'drop over' : 'drop'}>
@@ -35,7 +50,7 @@ export function AddAccounts() {
           accept=".json,application/json"
           disabled={upload.isPending}
           onChange={(event) => {
-            take(event.target.files)
+            upload.take(event.target.files)
             // The same file may be chosen again after it was mended.
             event.target.value = ''
           }}
@@ -44,7 +59,7 @@ export function AddAccounts() {
       </div>
       <div role="status">
         {upload.isPending && <p>{t('add.working')}</p>}
-        {upload.data !== undefined && <Outcomes items={upload.data} />}
+        {upload.items !== undefined && <Outcomes items={upload.items} />}
       </div>
       <Problem error={upload.error} />
     </div>
@@ -52,7 +67,7 @@ export function AddAccounts() {
 }
 
 /** Files dropped anywhere in the window; true while some hang over it. */
-function useDrop(take: (files: FileList | undefined) => void): boolean {
+export function useDrop(take: (files: FileList | undefined) => void): boolean {
   const [isOver, setOver] = useState(false)
   const onDrop = useEffectEvent((event: DragEvent) => take(event.dataTransfer?.files))
   useEffect(() => {

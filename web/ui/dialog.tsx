@@ -5,12 +5,14 @@ type DialogProps = {
   title: string
   /** At the side of the page, with a button that closes it. */
   isDrawer?: boolean
+  /** For more than a question. */
+  isWide?: boolean
   children: ReactNode
   onClose: () => void
 }
 
 /** Holds the focus until it is closed; Escape closes it, and so does a press beside it. */
-export function Dialog({ title, isDrawer = false, children, onClose }: DialogProps) {
+export function Dialog({ title, isDrawer = false, isWide = false, children, onClose }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   // A layout effect, because only a dialog that is still in the page gives the focus back when it is closed.
@@ -23,7 +25,7 @@ export function Dialog({ title, isDrawer = false, children, onClose }: DialogPro
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Escape and the close button.
     <dialog
       ref={dialog}
-      className={isDrawer ? 'drawer' : ''}
+      className={isDrawer ? 'drawer' : isWide ? 'roomy-dialog' : ''}
       aria-labelledby={titleId}
       onCancel={(event) => {
         event.preventDefault()

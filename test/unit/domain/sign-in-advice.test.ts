@@ -13,7 +13,7 @@ describe('what a person is told about a sign-in', () => {
     expect(lost('refresh_token_reused')).toEqual({
       cause:
         "Another program uses this account's sign-in and has renewed it (most often Codex itself with the same auth.json).",
-      fix: 'Sign in once more with codex login under a CODEX_HOME of its own, import that auth.json, and leave it to this server: no other program may use it.',
+      fix: 'Sign in again here, and leave this login to the server: no other program may use it.',
     })
     expect(lost('invalid_grant')?.fix).toBe(lost('refresh_token_reused')?.fix)
   })
@@ -24,7 +24,7 @@ describe('what a person is told about a sign-in', () => {
     ...['account_auth_invalidated', 'reply_lost', 'invalid_response', 'refresh_interrupted', 'account_removed'],
   ])('says what ended it and what helps, for %s', (code) => {
     expect(lost(code)?.cause).not.toBe(lost(null)?.cause)
-    expect(lost(code)?.fix).toMatch(/auth\.json/)
+    expect(lost(code)?.fix).toMatch(/^Sign in again/)
   })
 
   it.each(['account_deactivated', 'account_suspended', 'account_deleted', 'deactivated_workspace'])(
@@ -37,7 +37,7 @@ describe('what a person is told about a sign-in', () => {
   it.each([null, 'something_new', 'constructor', '__proto__'])('is general when the code is %s', (code) => {
     expect(lost(code)).toEqual({
       cause: 'The upstream does not accept the sign-in any more.',
-      fix: expect.stringMatching(/^Sign in once more/),
+      fix: expect.stringMatching(/^Sign in again/),
     })
     expect(closed(code)?.cause).toBe('The upstream has closed the account.')
   })

@@ -18,11 +18,11 @@ const policies: readonly AccountView['policy'][] = ['normal', 'preserve', 'burn_
 
 /** What a person wants of one account: when it serves, before whom, and its tags. */
 export function Preferences({ account }: { account: AccountView }) {
-  const { accountId, displayName: name, policy, priority, tags, egress } = account
+  const { accountId, displayName: name, policy, priority, tags, egress, alias } = account
   const client = useQueryClient()
   const accounts = useQuery(queries.accounts())
   const settings = useQuery(queries.settings())
-  const draft = useDraft({ policy, priority, tags, egress })
+  const draft = useDraft({ policy, priority, tags, egress, alias })
   const form = useRef<HTMLFormElement>(null)
   const save = useMutation({
     mutationFn: (changes: AccountChange) => api.changeAccount(accountId, changes),
@@ -50,6 +50,17 @@ export function Preferences({ account }: { account: AccountView }) {
   return (
     <form ref={form} className="panel stack" aria-label={t('account.use')} noValidate onSubmit={send}>
       {isIgnored && <p className="notice">{t('policy.ignored')}</p>}
+      <Field
+        name="alias"
+        label={t('account.alias')}
+        hint={t('account.aliasHint')}
+        required={false}
+        maxLength={80}
+        placeholder={account.email ?? ''}
+        value={draft.values.alias ?? ''}
+        error={error}
+        onChange={(event) => draft.set('alias', event.target.value === '' ? null : event.target.value)}
+      />
       <Choices
         label={t('policy.label')}
         value={draft.values.policy}
