@@ -7,7 +7,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { dayMs, hourMs } from '../../src/domain/quota.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { createVault } from '../../src/lib/secrets.ts'
+import { createVault, randomId } from '../../src/lib/secrets.ts'
+import { createConversations } from '../../src/reports/conversations.ts'
 import { type ReportQuery, report } from '../../src/reports/report.ts'
 import { createRequestLog } from '../../src/reports/request-log.ts'
 import { createTraffic } from '../../src/reports/traffic.ts'
@@ -46,6 +47,7 @@ console.log(`database: ${(statSync(path).size / 2 ** 30).toFixed(2)} GiB`)
 const store = await open()
 const traffic = createTraffic(store)
 const log = createRequestLog(store)
+const newest = (await log.page({ limit: 50, cursor: null, filter: {} })).items
 const clock = { ...systemClock, now: () => endMs }
 
 async function measure(name: string, work: () => Promise<unknown>): Promise<void> {
@@ -134,5 +136,25 @@ const pages: [string, RequestFilter][] = [
 ]
 for (const [name, filter] of pages)
   await measure(`log page: ${name}`, () => log.page({ limit: 50, cursor: null, filter }))
+const conversations = createConversations(store)
+for (const [name, filter] of [
+  ['newest 25', {}],
+  ['of one account, half a year ago', { accountIds: [someAccount], untilMs: endMs - 180 * dayMs }],
+] as const) {
+  await measure(`conversations: ${name}`, () =>
+    conversations.page({ limit: 25, cursor: null, filter: { inConversation: '', ...filter } }),
+  )
+}
+await measure('retention: sizes and what is due', async () => {
+  await store.retention.sizes()
+  await store.retention.countOlder('requests', endMs - 300 * dayMs, 100_000)
+})
+await measure('log: 20 batches of 50 new requests', async () => {
+  for (let batch = 0; batch < 20; batch++) {
+    const records = newest.map((one) => ({ ...one, id: randomId('req_z'), atMs: endMs }))
+    await store.requests.add(records)
+  }
+})
+await store.requestSums.fold({ beforeMs: endMs + 1, minRows: 1 })
 console.log(`slow units: ${slow.length}`, slow.slice(0, 5))
 await store.close()

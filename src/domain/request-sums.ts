@@ -39,8 +39,13 @@ const maxNameLength = 100
 type Summed = Pick<RequestRecord, 'status' | 'moved' | 'usage' | 'costMicroUsd' | 'firstTokenMs'>
 type Named = 'accountId' | 'keyId' | 'model' | 'client' | 'effort' | 'serviceTier'
 
+/** PostgreSQL has no text with a NUL in it, and clients may send one. */
+function storable(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '') : text
+}
+
 export function nameInSums(text: string): string {
-  return text.slice(0, maxNameLength)
+  return storable(text).slice(0, maxNameLength)
 }
 
 export function kindOf(request: Pick<RequestRecord, Named>): RequestKind {
@@ -49,7 +54,7 @@ export function kindOf(request: Pick<RequestRecord, Named>): RequestKind {
     account: request.accountId,
     key: request.keyId,
     model: name(request.model),
-    client: clientFamily(request.client),
+    client: clientFamily(request.client && storable(request.client)),
     effort: name(request.effort),
     tier: name(request.serviceTier),
   }

@@ -12,18 +12,15 @@ import type { Unit } from './unit.ts'
 
 export function createRequests(tables: Tables, unit: Unit, countIn: CountIn): Store['requests'] {
   const { requests: t } = tables
-  const insert = createInsert(t, (tx, row) =>
-    tx.insert(t).values(row).onConflictDoNothing().returning({ id: t.id }).prepare(),
-  )
+  const insert = createInsert(t, (tx, row) => tx.insert(t).values(row).onConflictDoNothing().prepare())
   return {
     async add(records) {
       if (records.length === 0) return
       const counting = countIn.inUnit()
       await unit('requests.add', async (tx) => {
-        const rows = records.map(rowOf)
+        const results = await insert(tx, records.map(rowOf))
         // What was there already is counted already.
-        const made = (await insert(tx, rows)) as { id: string }[][]
-        const fresh = rows.filter((_row, at) => made[at]?.length === 1).map(recordOfRow)
+        const fresh = records.filter((_record, at) => rowsOf(results[at]) === 1)
         await counting.count(tx, fresh)
         await countByKey(tx, tables, fresh)
       })
@@ -80,4 +77,10 @@ export function createRequests(tables: Tables, unit: Unit, countIn: CountIn): St
       return row ? recordOfRow(row) : null
     },
   }
+}
+
+/** How many rows a statement has made, in the words of each driver. */
+function rowsOf(result: unknown): number | null | undefined {
+  const { changes, rowCount, affectedRows } = result as Record<string, number | null | undefined>
+  return changes ?? rowCount ?? affectedRows
 }
