@@ -86,7 +86,20 @@ export function quarterOf(atMs: number): number {
   return Math.floor(atMs / quarterMs) - Math.floor(atMs / hourMs) * quartersPerHour
 }
 
-/** Those sums, by name. */
+/** Those sums, by name. Written out: a report makes many thousands. */
 export function named(values: ArrayLike<number>, offset = 0): Figures {
-  return Object.fromEntries(figures.map((name, n) => [name, values[offset + n] ?? 0])) as Figures
+  const at = (n: number) => values[offset + n] ?? 0
+  return {
+    requests: at(0),
+    errors: at(1),
+    cancelled: at(2),
+    moved: at(3),
+    inputTokens: at(4),
+    cachedTokens: at(5),
+    outputTokens: at(6),
+    reasoningTokens: at(7),
+    costMicroUsd: at(8),
+    firstTokenMs: at(9),
+    firstTokens: at(10),
+  }
 }

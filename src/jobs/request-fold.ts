@@ -13,9 +13,9 @@ export type RequestFold = {
 /** An hour is left alone until requests that began in it will have ended, for the most part; a busy one is not. */
 const settlingMs = 15 * minuteMs
 const manyRows = 100
-const stepsPerRun = 20
+const stepsPerRun = 40
 /** So many of a log's rows are counted in one unit, which must be over in a moment. */
-const olderPerStep = 1_000
+const olderPerStep = 500
 
 export function createRequestFold(sums: Pick<Store['requestSums'], 'fold' | 'countOlder'>, clock: Clock): RequestFold {
   let isBehind = true

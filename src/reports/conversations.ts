@@ -18,7 +18,7 @@ export type Conversations = {
 }
 
 /** Units of work for one page; each looks at some thousand rows at most. */
-const unitsPerPage = 40
+const unitsPerPage = 80
 /** Some clients call every one of their sessions the same. */
 const maxRequests = 10_000
 const looksPerCheck = 5

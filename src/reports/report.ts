@@ -179,5 +179,7 @@ function byRank(one: Figures, other: Figures, by: ReportQuery['rankBy']): number
 }
 
 function total(all: readonly Figures[]): Figures {
-  return Object.fromEntries(figures.map((name) => [name, all.reduce((sum, one) => sum + one[name], 0)])) as Figures
+  const sums = named([])
+  for (const one of all) for (const name of figures) sums[name] += one[name]
+  return sums
 }

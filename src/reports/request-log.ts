@@ -18,10 +18,10 @@ export type RequestLog = {
 }
 
 /** So many units of work for one page; each looks at some thousand rows at most. */
-const unitsPerPage = 40
+const unitsPerPage = 80
 /** After so many that found too little the sums are asked where there is more. */
 const unitsPerLook = 3
-const daysPerRead = 16
+const daysPerRead = 8
 
 /** `rows` a unit looks at, where not as many as the store finds right. */
 export function createRequestLog(store: Pick<Store, 'requests' | 'requestSums'>, rows?: number): RequestLog {

@@ -22,7 +22,7 @@ export type Traffic = {
 }
 
 /** A unit of work of the store must be over in a moment. */
-const daysPerRead = 16
+const daysPerRead = 8
 
 export function createTraffic(store: Pick<Store, 'requests' | 'requestSums'>): Traffic {
   const parts = async (begins: readonly number[], untilMs: number) => {

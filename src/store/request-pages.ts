@@ -26,7 +26,7 @@ type CountedTime = { sinceMs: number; untilMs: number; countTo: number }
 type ErrorCount = { code: string; requests: number }
 
 /** Rows that one unit looks at, fitting or not: it must be over in a moment. */
-const rowsPerUnit = 2_000
+const rowsPerUnit = 1_000
 
 export function createRequestPages(
   { requests: t }: Tables,

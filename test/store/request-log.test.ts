@@ -71,10 +71,10 @@ onEveryEngine((context) => {
         recordsOf(Array.from({ length: 300 }, (_, n) => ({ atMs: startMs + n, totalMs: n === 0 ? 9_000 : 5 }))),
       )
       const filter = { slowerThanMs: 1_000 }
-      const first = await createRequestLog(store, 5).page({ limit: 10, cursor: null, filter })
+      const first = await createRequestLog(store, 3).page({ limit: 10, cursor: null, filter })
       expect(first.items).toEqual([])
       expect(first.nextCursor).not.toBeNull()
-      const second = await createRequestLog(store, 5).page({ limit: 10, cursor: first.nextCursor, filter })
+      const second = await createRequestLog(store, 3).page({ limit: 10, cursor: first.nextCursor, filter })
       expect(second.items.map(({ id }) => id)).toEqual(['req_0000'])
     })
 
