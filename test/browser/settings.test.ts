@@ -96,8 +96,9 @@ describeInBrowser('the settings by group', (visit) => {
     await page.getByText('A response is kept for (days): must be at most 365.').waitFor()
     expect(await page.locator(':focus').getAttribute('name')).toBe('keepResponseDays')
     await days(page).fill('7')
+    await page.getByLabel('The request log is kept for (days)').fill('0')
     await save(page)
-    expect(await settings()).toMatchObject({ keepResponses: 'never', keepResponseDays: 7 })
+    expect(await settings()).toMatchObject({ keepResponses: 'never', keepResponseDays: 7, requestLogDays: 0 })
     await expect.poll(() => days(other).inputValue(), { timeout: 10_000 }).toBe('7')
     await page.reload()
     await days(page).waitFor()
@@ -123,7 +124,7 @@ describeInBrowser('the settings by group', (visit) => {
 
   it('are found by their words, on whichever page they are', async () => {
     const page = await open('/settings/routing')
-    await page.getByRole('searchbox', { name: 'Find a setting' }).fill('kept days')
+    await page.getByRole('searchbox', { name: 'Find a setting' }).fill('response kept days')
     const found = page.getByRole('list', { name: 'Settings that were found' }).getByRole('link')
     await found.first().waitFor()
     expect(await found.allInnerTexts()).toEqual(['A response is kept for (days)'])

@@ -1,5 +1,7 @@
 /** How long things are kept. */
 export const enRetention = {
+  'retention.logs': 'Logs',
+  'retention.logsWhat': 'What is older goes in small steps, every hour. Sums for reports stay.',
   'settings.logDays': 'The request log is kept for (days)',
   'settings.logDaysHint': '0: for ever. Reports keep their sums either way.',
   'settings.detailDays': 'Tries and decisions of requests are kept for (days)',

@@ -8,12 +8,24 @@ import { SettingsForm, useSettingsEdit } from '../settings/settings-form.tsx'
 
 const keeping: readonly SettingsView['keepResponses'][] = ['never', 'asked', 'always']
 
+const logs = ['requestLogDays', 'requestDetailDays', 'usageHistoryDays', 'auditDays'] as const
+
 /** What is kept, and for how long. */
 export function RetentionForm({ group }: { group: SettingsGroupView }) {
   const edit = useSettingsEdit(group)
   const { draft, error } = edit
   return (
     <SettingsForm label={t('settings.data')} edit={edit}>
+      <Section title={t('retention.logs')}>
+        <div className="panel stack">
+          <p className="quiet">{t('retention.logsWhat')}</p>
+          <div className="fields">
+            {logs.map((name) => (
+              <NumberSetting key={name} name={name} max={3_650} draft={draft} error={error} />
+            ))}
+          </div>
+        </div>
+      </Section>
       <Section title={t('clients.kept')}>
         <div className="panel stack">
           <p className="quiet">{t('settings.keepWhat')}</p>
