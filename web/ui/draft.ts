@@ -1,5 +1,7 @@
 import { useState } from 'react'
 
+type Sent<T> = { [K in keyof T]?: T[K] | undefined }
+
 /** Edits that are not saved yet, over what is saved. What changes elsewhere meanwhile shows where nothing was edited. */
 export type Draft<T> = {
   values: T
@@ -9,6 +11,8 @@ export type Draft<T> = {
   set<K extends keyof T>(name: K, value: T[K]): void
   /** Forgets the edits of these. */
   drop(...names: (keyof T)[]): void
+  /** Forgets the edits that are saved now; what was edited again meanwhile stays. */
+  saved(sent: Sent<T>): void
   discard(): void
 }
 
@@ -26,11 +30,12 @@ export function useDraft<T extends object>(saved: T): Draft<T> {
         for (const name of names) delete left[name]
         return left
       }),
+    saved: (sent) => setEdits((before) => differing(before, sent)),
     discard: () => setEdits({}),
   }
 }
 
-function differing<T extends object>(edits: Partial<T>, saved: T): Partial<T> {
+function differing<T extends object>(edits: Partial<T>, saved: Sent<T>): Partial<T> {
   const changed = Object.entries(edits).filter(
     ([name, value]) => JSON.stringify(value) !== JSON.stringify(saved[name as keyof T]),
   )

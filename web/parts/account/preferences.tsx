@@ -26,10 +26,11 @@ export function Preferences({ account }: { account: AccountView }) {
   const form = useRef<HTMLFormElement>(null)
   const save = useMutation({
     mutationFn: (changes: AccountChange) => api.changeAccount(accountId, changes),
-    async onSuccess() {
+    async onSuccess(_, sent) {
       await client.invalidateQueries({ queryKey: ['accounts'] })
       void client.invalidateQueries({ queryKey: ['egress'] })
-      draft.discard()
+      // The form goes on while it is saved.
+      draft.saved(sent)
       toast(t('account.useSaved', { name }))
     },
   })
