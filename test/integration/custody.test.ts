@@ -118,7 +118,7 @@ describe('a sign-in that another program has renewed', () => {
     statusReason: 'refresh_token_reused',
     advice: {
       cause: expect.stringMatching(/^Another program uses this account's sign-in and has renewed it/),
-      fix: expect.stringMatching(/CODEX_HOME of its own/),
+      fix: expect.stringMatching(/no other program may use it/),
     },
   }
 
