@@ -8,7 +8,7 @@ const requestStatuses = ['success', 'error', 'cancelled'] as const
 const time = z.iso.datetime({ offset: true })
 const some = oneOrMore(z.string().max(200))
 
-/** What the log is narrowed to. Each list: any of them; an empty one asks for requests that have none. */
+/** What the log is narrowed to. A request fits a list that names its value; an empty value asks for requests without one. */
 const Filter = {
   accountId: some,
   keyId: adminOnly(some),

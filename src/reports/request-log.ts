@@ -103,7 +103,7 @@ async function matcher(requestSums: Pick<Store['requestSums'], 'kinds'>, filter:
   const has = (values: readonly string[] | undefined, value: string | null) =>
     values === undefined || values.length === 0 || values.map(nameInSums).includes(value ?? '')
   const fits = ({ account, key, model, client, effort, tier }: KnownKind) =>
-    // Kinds beyond their number are not told apart: any of those may fit.
+    // Kinds beyond their number are not told apart: each of those may fit.
     (has(filter.accountIds, account) && has(filter.keyIds, key) && model === '(other)') ||
     (has(filter.accountIds, account) &&
       has(filter.keyIds, key) &&

@@ -5,8 +5,8 @@ import type { Place } from './cursor.ts'
 import type { Page } from './store.ts'
 
 /**
- * What a page of the log is narrowed to. Several values of one kind: any of them, and an empty one for requests without
- * any. `search` is part of a text.
+ * What a page of the log is narrowed to. A request fits a list that names its value; an empty value fits requests without
+ * one. `search` is part of a text.
  */
 export type RequestFilter = {
   accountIds?: readonly string[] | undefined

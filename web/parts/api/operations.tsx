@@ -66,8 +66,7 @@ function Shape({ title, text }: { title: string; text: string }) {
   return (
     <div>
       <p className="small">{title}</p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
-      <pre className="shape" tabIndex={0}>
+      <pre className="shape">
         <code>{text}</code>
       </pre>
     </div>

@@ -14,7 +14,7 @@ import { Moment } from '../../ui/status.tsx'
 import { Table } from '../../ui/table.tsx'
 import { toast } from '../../ui/toast.tsx'
 
-/** The admin's passkeys, and a new one where the browser has any. */
+/** The admin's passkeys, and a new one where the browser can make one. */
 export function Passkeys() {
   const nowMs = useNow(60_000)
   const passkeys = useQuery(queries.passkeys())
