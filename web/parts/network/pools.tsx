@@ -6,6 +6,7 @@ import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
 import { Select } from '../../ui/controls.tsx'
 import { Confirm, Dialog } from '../../ui/dialog.tsx'
+import { EntryButtons } from '../../ui/entry-buttons.tsx'
 import { Field, Form, type FormProblem } from '../../ui/field.tsx'
 import { Section } from '../../ui/page.tsx'
 import { Reorder } from '../../ui/reorder.tsx'
@@ -51,22 +52,10 @@ export function Pools() {
                       {[membersText(pool, proxies), usersText(pool.usedBy)].filter(Boolean).join(' · ')}
                     </div>
                   </div>
-                  <div className="row">
-                    <button
-                      type="button"
-                      aria-label={t('proxies.editOf', { name: pool.name })}
-                      onClick={() => setEdited(pool)}
-                    >
-                      {t('action.edit')}
-                    </button>
-                    <button
-                      type="button"
-                      aria-label={t('proxies.deleteOf', { name: pool.name })}
-                      onClick={() => setLeaving(pool)}
-                    >
-                      {t('action.delete')}
-                    </button>
-                  </div>
+                  <EntryButtons
+                    edit={{ label: t('proxies.editOf', { name: pool.name }), onClick: () => setEdited(pool) }}
+                    remove={{ label: t('proxies.deleteOf', { name: pool.name }), onClick: () => setLeaving(pool) }}
+                  />
                 </li>
               ))}
             </ul>

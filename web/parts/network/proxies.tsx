@@ -7,6 +7,7 @@ import { t } from '../../messages/index.ts'
 import { useNow } from '../../now.ts'
 import { queries } from '../../queries.ts'
 import { Confirm } from '../../ui/dialog.tsx'
+import { EntryButtons } from '../../ui/entry-buttons.tsx'
 import type { IconName } from '../../ui/icon.tsx'
 import { Section } from '../../ui/page.tsx'
 import { Empty, Loaded, Problem } from '../../ui/states.tsx'
@@ -88,22 +89,16 @@ function OneProxy({ proxy, onEdit, onDelete }: ProxyProps) {
           </div>
           <div className="small">{notes.join(' · ')}</div>
         </div>
-        <div className="row">
-          <button
-            type="button"
-            disabled={test.isPending}
-            aria-label={t('proxies.testOf', { name })}
-            onClick={() => test.mutate()}
-          >
-            {t(test.isPending ? 'state.working' : 'proxies.test')}
-          </button>
-          <button type="button" aria-label={t('proxies.editOf', { name })} onClick={onEdit}>
-            {t('action.edit')}
-          </button>
-          <button type="button" aria-label={t('proxies.deleteOf', { name })} onClick={onDelete}>
-            {t('action.delete')}
-          </button>
-        </div>
+        <EntryButtons
+          test={{
+            label: t('proxies.testOf', { name }),
+            word: t('proxies.test'),
+            isBusy: test.isPending,
+            onClick: () => test.mutate(),
+          }}
+          edit={{ label: t('proxies.editOf', { name }), onClick: onEdit }}
+          remove={{ label: t('proxies.deleteOf', { name }), onClick: onDelete }}
+        />
       </div>
       {health.status === 'resting' && <Down health={health} nowMs={nowMs} />}
       <Problem error={test.error} />

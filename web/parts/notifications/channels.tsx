@@ -6,6 +6,7 @@ import { latency } from '../../format.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
 import { Confirm } from '../../ui/dialog.tsx'
+import { EntryButtons } from '../../ui/entry-buttons.tsx'
 import { Section } from '../../ui/page.tsx'
 import { Empty, Loaded, Problem } from '../../ui/states.tsx'
 import { toast } from '../../ui/toast.tsx'
@@ -71,22 +72,16 @@ function Channel({ channel, onEdit, onDelete }: ChannelProps) {
           <strong>{name}</strong>
           <div className="small">{notes.join(' · ')}</div>
         </div>
-        <div className="row">
-          <button
-            type="button"
-            disabled={test.isPending}
-            aria-label={t('channels.testOf', { name })}
-            onClick={() => test.mutate()}
-          >
-            {t(test.isPending ? 'state.working' : 'channels.test')}
-          </button>
-          <button type="button" aria-label={t('channels.editOf', { name })} onClick={onEdit}>
-            {t('action.edit')}
-          </button>
-          <button type="button" aria-label={t('channels.deleteOf', { name })} onClick={onDelete}>
-            {t('action.delete')}
-          </button>
-        </div>
+        <EntryButtons
+          test={{
+            label: t('channels.testOf', { name }),
+            word: t('channels.test'),
+            isBusy: test.isPending,
+            onClick: () => test.mutate(),
+          }}
+          edit={{ label: t('channels.editOf', { name }), onClick: onEdit }}
+          remove={{ label: t('channels.deleteOf', { name }), onClick: onDelete }}
+        />
       </div>
       <Problem error={test.error} />
       <div role="status" className="result">

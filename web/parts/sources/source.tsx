@@ -4,6 +4,7 @@ import { api } from '../../api.ts'
 import { age, money } from '../../format.ts'
 import { t } from '../../messages/index.ts'
 import { useNow } from '../../now.ts'
+import { EntryButtons } from '../../ui/entry-buttons.tsx'
 import { Problem } from '../../ui/states.tsx'
 import { StatusWord } from '../../ui/status.tsx'
 
@@ -32,22 +33,16 @@ export function Source({ source, onEdit, onDelete }: Props) {
           <strong>{name}</strong> <span className="small">{baseUrl}</span>
           <div className="small">{notes.join(' · ')}</div>
         </div>
-        <div className="row">
-          <button
-            type="button"
-            disabled={test.isPending}
-            aria-label={t('sources.testOf', { name })}
-            onClick={() => test.mutate()}
-          >
-            {t(test.isPending ? 'state.working' : 'sources.test')}
-          </button>
-          <button type="button" aria-label={t('sources.editOf', { name })} onClick={onEdit}>
-            {t('action.edit')}
-          </button>
-          <button type="button" aria-label={t('sources.deleteOf', { name })} onClick={onDelete}>
-            {t('action.delete')}
-          </button>
-        </div>
+        <EntryButtons
+          test={{
+            label: t('sources.testOf', { name }),
+            word: t('sources.test'),
+            isBusy: test.isPending,
+            onClick: () => test.mutate(),
+          }}
+          edit={{ label: t('sources.editOf', { name }), onClick: onEdit }}
+          remove={{ label: t('sources.deleteOf', { name }), onClick: onDelete }}
+        />
       </div>
       <Health health={source.health} />
       <Spent source={source} />
