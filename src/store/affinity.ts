@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { and, desc, eq, gt, inArray, lte, type SQL, sql } from 'drizzle-orm'
 import { readCursor, writeCursor } from './cursor.ts'
 import { createInsert } from './insert.ts'
+import { removeOldest } from './remove-oldest.ts'
 import type { Tables } from './schema.ts'
 import type { AffinityFilter, AffinityRow, OwnerRow, Store } from './store.ts'
 import type { Unit } from './unit.ts'
@@ -35,15 +36,10 @@ export function createAffinity({ affinities: a, owners: o }: Tables, unit: Unit)
 
   function pruneSome(nowMs: number): Promise<number> {
     return unit('affinity.prune', async (tx) => {
-      const soft = tx.select({ key: a.key }).from(a).where(lte(a.expiresAtMs, nowMs)).limit(rowsPerStatement)
-      const hard = tx
-        .select({ kind: o.kind, id: o.id })
-        .from(o)
-        .where(lte(o.expiresAtMs, nowMs))
-        .limit(rowsPerStatement)
-      const softGone = await tx.delete(a).where(inArray(a.key, soft)).returning({ key: a.key })
-      const hardGone = await tx.delete(o).where(sql`(${o.kind}, ${o.id}) in ${hard}`).returning({ id: o.id })
-      return softGone.length + hardGone.length
+      const limit = rowsPerStatement
+      const soft = { key: [a.key], which: lte(a.expiresAtMs, nowMs), by: a.expiresAtMs, limit } as const
+      const hard = { key: [o.kind, o.id], which: lte(o.expiresAtMs, nowMs), by: o.expiresAtMs, limit } as const
+      return (await removeOldest(tx, a, soft)) + (await removeOldest(tx, o, hard))
     })
   }
 

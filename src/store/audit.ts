@@ -1,6 +1,7 @@
-import { and, asc, desc, eq, gte, inArray, like, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, like, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { AuditEntry, AuditFilter } from '../domain/audit.ts'
 import { readCursor, writeCursor } from './cursor.ts'
+import { removeOldest } from './remove-oldest.ts'
 import type { Tables } from './schema.ts'
 import type { Store } from './store.ts'
 import type { Unit } from './unit.ts'
@@ -38,11 +39,9 @@ export function createAudit({ audit: t }: Tables, unit: Unit): Store['audit'] {
       const last = items.at(-1)
       return { items, nextCursor: rows.length > limit && last ? writeCursor({ atMs: last.atMs, name: last.id }) : null }
     },
-    async prune(beforeMs, limit) {
-      return unit('audit.prune', async (tx) => {
-        const old = tx.select({ id: t.id }).from(t).where(lt(t.atMs, beforeMs)).orderBy(asc(t.atMs)).limit(limit)
-        return (await tx.delete(t).where(inArray(t.id, old)).returning({ id: t.id })).length
-      })
+    prune(beforeMs, limit) {
+      const old = { key: [t.id], which: lt(t.atMs, beforeMs), by: t.atMs, limit } as const
+      return unit('audit.prune', (tx) => removeOldest(tx, t, old))
     },
   }
 }

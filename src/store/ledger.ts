@@ -3,6 +3,7 @@ import type { Amounts } from '../domain/limit-counts.ts'
 import type { TokenUsage } from '../domain/request.ts'
 import { type LimitCount, type Reservation, type Settlement, usedBy } from '../domain/reservation.ts'
 import { createInsert } from './insert.ts'
+import { removeOldest } from './remove-oldest.ts'
 import type { Tables } from './schema.ts'
 import type { Store } from './store.ts'
 import type { Db, Unit } from './unit.ts'
@@ -152,18 +153,8 @@ export function createLedgerStore(
       })
     },
     prune(nowMs, limit) {
-      return unit('ledger.prune', async (tx) => {
-        const old = tx
-          .select({ limitId: c.limitId, shape: c.shape, startMs: c.startMs })
-          .from(c)
-          .where(lte(c.untilMs, nowMs))
-          .limit(limit)
-        const gone = await tx
-          .delete(c)
-          .where(sql`(${c.limitId}, ${c.shape}, ${c.startMs}) in ${old}`)
-          .returning({ limitId: c.limitId })
-        return gone.length
-      })
+      const old = { key: [c.limitId, c.shape, c.startMs], which: lte(c.untilMs, nowMs), by: c.untilMs, limit } as const
+      return unit('ledger.prune', (tx) => removeOldest(tx, c, old))
     },
   }
 }

@@ -1,9 +1,10 @@
-import { and, asc, count, desc, eq, inArray, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, isNotNull, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import { mostWaiting, type Notification, type NotificationFilter } from '../domain/notifications/notification.ts'
 import type { Vault } from '../lib/secrets.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { createChannelsAndRules } from './notification-channels.ts'
 import type { NotificationStore } from './notification-store.ts'
+import { removeOldest } from './remove-oldest.ts'
 import type { Tables } from './schema.ts'
 import type { Db, Unit } from './unit.ts'
 
@@ -103,13 +104,8 @@ export function createNotifications(t: Tables, unit: Unit, vault: Vault): Notifi
           .offset(Math.max(0, most - 1))
           .limit(1)
         const untilMs = Math.max(beforeMs, oldestKept?.atMs ?? beforeMs)
-        const old = tx
-          .select({ id: n.id })
-          .from(n)
-          .where(and(lt(n.atMs, untilMs), isNull(n.nextAtMs)))
-          .orderBy(asc(n.atMs))
-          .limit(limit)
-        return (await tx.delete(n).where(inArray(n.id, old)).returning({ id: n.id })).length
+        const which = and(lt(n.atMs, untilMs), isNull(n.nextAtMs))
+        return removeOldest(tx, n, { key: [n.id], which, by: n.atMs, limit })
       })
     },
     async takeLease(name, holder, nowMs, untilMs) {

@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, gt, inArray, lt } from 'drizzle-orm'
+import { removeOldest } from './remove-oldest.ts'
 import type { createResponseRows } from './response-rows.ts'
 import type { Tables } from './schema.ts'
 import type { Store } from './store.ts'
@@ -52,16 +53,13 @@ export function createResponseEvents(
     async removeEvents(id) {
       await unit('responses.removeEvents', async (tx) => tx.delete(e).where(eq(e.responseId, id)))
     },
-    async prune(tx, beforeMs, limit) {
-      const old = await tx
-        .select({ responseId: e.responseId, firstSequence: e.firstSequence })
-        .from(e)
-        .where(lt(e.atMs, beforeMs))
-        .orderBy(asc(e.atMs))
-        .limit(limit)
-      for (const { responseId, firstSequence } of old)
-        await tx.delete(e).where(and(eq(e.responseId, responseId), eq(e.firstSequence, firstSequence)))
-      return old.length
+    prune(tx, beforeMs, limit) {
+      return removeOldest(tx, e, {
+        key: [e.responseId, e.firstSequence],
+        which: lt(e.atMs, beforeMs),
+        by: e.atMs,
+        limit,
+      })
     },
   }
 }

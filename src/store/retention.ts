@@ -1,4 +1,5 @@
-import { and, asc, count, eq, getTableColumns, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, getTableColumns, gte, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { removeOldest } from './remove-oldest.ts'
 import type { RetentionStore, TableSize } from './retention-store.ts'
 import type { Tables } from './schema.ts'
 import type { Db, Unit } from './unit.ts'
@@ -66,15 +67,8 @@ export function createRetention(tables: Tables, unit: Unit, freePages: FreePages
   }
   return {
     pruneRequests(beforeMs, limit) {
-      return unit('retention.pruneRequests', async (tx) => {
-        const old = tx
-          .select({ id: r.id })
-          .from(r)
-          .where(lt(r.atMs, beforeMs))
-          .orderBy(asc(r.atMs), asc(r.id))
-          .limit(limit)
-        return (await tx.delete(r).where(inArray(r.id, old)).returning({ id: r.id })).length
-      })
+      const old = { key: [r.id], which: lt(r.atMs, beforeMs), by: r.atMs, limit } as const
+      return unit('retention.pruneRequests', (tx) => removeOldest(tx, r, old))
     },
     dropDetails(beforeMs, limit) {
       return unit('retention.dropDetails', async (tx) => {
@@ -101,19 +95,8 @@ export function createRetention(tables: Tables, unit: Unit, freePages: FreePages
       })
     },
     pruneUsageHours(beforeMs, limit) {
-      return unit('retention.pruneUsageHours', async (tx) => {
-        const old = tx
-          .select({ accountId: h.accountId, kind: h.kind, atMs: h.atMs })
-          .from(h)
-          .where(lt(h.atMs, beforeMs))
-          .orderBy(asc(h.atMs))
-          .limit(limit)
-        const gone = await tx
-          .delete(h)
-          .where(sql`(${h.accountId}, ${h.kind}, ${h.atMs}) in ${old}`)
-          .returning({ atMs: h.atMs })
-        return gone.length
-      })
+      const old = { key: [h.accountId, h.kind, h.atMs], which: lt(h.atMs, beforeMs), by: h.atMs, limit } as const
+      return unit('retention.pruneUsageHours', (tx) => removeOldest(tx, h, old))
     },
     async shrink(pages) {
       if (freePages === null) return false

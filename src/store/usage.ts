@@ -1,6 +1,7 @@
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm'
 import { hourMs } from '../domain/quota.ts'
 import { createInsert } from './insert.ts'
+import { removeOldest } from './remove-oldest.ts'
 import type { Tables } from './schema.ts'
 import type { Store, UsageHour } from './store.ts'
 import type { Unit } from './unit.ts'
@@ -81,19 +82,8 @@ export function createUsage({ usageSamples: t, usageHours: h }: Tables, unit: Un
       await unit('usage.saveHours', (tx) => saveHours(tx, rows.sort(byPlace)))
     },
     prune(beforeMs, limit) {
-      return unit('usage.prune', async (tx) => {
-        const oldest = tx
-          .select({ accountId: t.accountId, kind: t.kind, atMs: t.atMs })
-          .from(t)
-          .where(lt(t.atMs, beforeMs))
-          .orderBy(asc(t.atMs))
-          .limit(limit)
-        const gone = await tx
-          .delete(t)
-          .where(sql`(${t.accountId}, ${t.kind}, ${t.atMs}) in ${oldest}`)
-          .returning({ atMs: t.atMs })
-        return gone.length
-      })
+      const old = { key: [t.accountId, t.kind, t.atMs], which: lt(t.atMs, beforeMs), by: t.atMs, limit } as const
+      return unit('usage.prune', (tx) => removeOldest(tx, t, old))
     },
   }
 }
