@@ -5,12 +5,12 @@ import { api } from '../../api.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
 import { Select } from '../../ui/controls.tsx'
-import { Confirm, Dialog } from '../../ui/dialog.tsx'
+import { DeleteDialog } from '../../ui/delete-dialog.tsx'
+import { Dialog } from '../../ui/dialog.tsx'
+import { Entries } from '../../ui/entries.tsx'
 import { EntryButtons } from '../../ui/entry-buttons.tsx'
 import { Field, Form, type FormProblem } from '../../ui/field.tsx'
-import { Section } from '../../ui/page.tsx'
 import { Reorder } from '../../ui/reorder.tsx'
-import { Empty, Loaded, Problem } from '../../ui/states.tsx'
 import { StatusWord } from '../../ui/status.tsx'
 import { toast } from '../../ui/toast.tsx'
 import { usersText } from './proxies.tsx'
@@ -20,53 +20,56 @@ import { useWays } from './ways.ts'
 export function Pools() {
   const pools = useQuery(queries.egressPools())
   const { proxies } = useWays()
-  const [edited, setEdited] = useState<EgressPoolView | 'new' | null>(null)
-  const [leaving, setLeaving] = useState<EgressPoolView | null>(null)
   return (
-    <Section
+    <Entries
       title={t('egressPools.title')}
-      aside={
-        <button type="button" onClick={() => setEdited('new')}>
-          {t('egressPools.add')}
-        </button>
-      }
-    >
-      <Loaded query={pools} what={t('what.pools')}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <Empty>{t('egressPools.none')}</Empty>
-          ) : (
-            <ul className="entries">
-              {items.map((pool) => (
-                <li key={pool.id} className="panel row between">
-                  <div className="entry-words">
-                    <div className="row">
-                      <strong>{pool.name}</strong>
-                      <StatusWord
-                        word={t(pool.down === null ? 'egressPools.open' : 'egressPools.closed')}
-                        tone={pool.down === null ? 'ok' : 'bad'}
-                        icon={pool.down === null ? 'tick' : 'cross'}
-                      />
-                    </div>
-                    <div className="small">
-                      {[membersText(pool, proxies), usersText(pool.usedBy)].filter(Boolean).join(' · ')}
-                    </div>
-                  </div>
-                  <EntryButtons
-                    edit={{ label: t('proxies.editOf', { name: pool.name }), onClick: () => setEdited(pool) }}
-                    remove={{ label: t('proxies.deleteOf', { name: pool.name }), onClick: () => setLeaving(pool) }}
-                  />
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-      {edited !== null && (
-        <PoolForm pool={edited === 'new' ? null : edited} proxies={proxies} onClose={() => setEdited(null)} />
+      add={t('egressPools.add')}
+      query={pools}
+      what={t('what.pools')}
+      none={t('egressPools.none')}
+      entry={(pool, acts) => <Pool key={pool.id} {...{ pool, proxies }} {...acts} />}
+      form={(pool, onClose) => <PoolForm {...{ pool, proxies, onClose }} />}
+      deletion={({ id, name }, onClose) => (
+        <DeleteDialog
+          title={t('proxies.deleteAsk', { name })}
+          remove={() => api.removeEgressPool(id)}
+          done={t('proxies.deleted')}
+          queryKey={['egress']}
+          onClose={onClose}
+        />
       )}
-      {leaving !== null && <DeletePool pool={leaving} onClose={() => setLeaving(null)} />}
-    </Section>
+    />
+  )
+}
+
+type PoolProps = {
+  pool: EgressPoolView
+  proxies: readonly EgressProxyView[]
+  onEdit: () => void
+  onDelete: () => void
+}
+
+function Pool({ pool, proxies, onEdit, onDelete }: PoolProps) {
+  const { name, down, usedBy } = pool
+  const isOpen = down === null
+  return (
+    <li className="panel row between">
+      <div className="entry-words">
+        <div className="row">
+          <strong>{name}</strong>
+          <StatusWord
+            word={t(isOpen ? 'egressPools.open' : 'egressPools.closed')}
+            tone={isOpen ? 'ok' : 'bad'}
+            icon={isOpen ? 'tick' : 'cross'}
+          />
+        </div>
+        <div className="small">{[membersText(pool, proxies), usersText(usedBy)].filter(Boolean).join(' · ')}</div>
+      </div>
+      <EntryButtons
+        edit={{ label: t('proxies.editOf', { name }), onClick: onEdit }}
+        remove={{ label: t('proxies.deleteOf', { name }), onClick: onDelete }}
+      />
+    </li>
   )
 }
 
@@ -139,28 +142,5 @@ function PoolForm({ pool, proxies, onClose }: FormProps) {
         )}
       </Form>
     </Dialog>
-  )
-}
-
-function DeletePool({ pool: { id, name }, onClose }: { pool: EgressPoolView; onClose: () => void }) {
-  const client = useQueryClient()
-  const remove = useMutation({
-    mutationFn: () => api.removeEgressPool(id),
-    onSuccess() {
-      toast(t('proxies.deleted'))
-      onClose()
-    },
-    onSettled: () => client.invalidateQueries({ queryKey: ['egress'] }),
-  })
-  return (
-    <Confirm
-      title={t('proxies.deleteAsk', { name })}
-      action={t('action.delete')}
-      isBusy={remove.isPending}
-      onConfirm={() => remove.mutate()}
-      onClose={onClose}
-    >
-      <Problem error={remove.error} />
-    </Confirm>
   )
 }

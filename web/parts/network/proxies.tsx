@@ -1,18 +1,16 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { EgressProxyView, EgressTest } from '../../../src/contract/egress.ts'
 import { api } from '../../api.ts'
 import { age, latency, when } from '../../format.ts'
 import { t } from '../../messages/index.ts'
 import { useNow } from '../../now.ts'
 import { queries } from '../../queries.ts'
-import { Confirm } from '../../ui/dialog.tsx'
+import { DeleteDialog } from '../../ui/delete-dialog.tsx'
+import { Entries } from '../../ui/entries.tsx'
 import { EntryButtons } from '../../ui/entry-buttons.tsx'
 import type { IconName } from '../../ui/icon.tsx'
-import { Section } from '../../ui/page.tsx'
-import { Empty, Loaded, Problem } from '../../ui/states.tsx'
+import { Problem } from '../../ui/states.tsx'
 import { StatusWord, type Tone } from '../../ui/status.tsx'
-import { toast } from '../../ui/toast.tsx'
 import { ProxyForm } from './proxy-form.tsx'
 
 const looks: Record<EgressProxyView['health']['status'], { tone: Tone; icon: IconName }> = {
@@ -25,38 +23,27 @@ const looks: Record<EgressProxyView['health']['status'], { tone: Tone; icon: Ico
 /** Every proxy, how it works, and a button that shows whether it does. */
 export function Proxies() {
   const proxies = useQuery(queries.egressProxies())
-  const [edited, setEdited] = useState<EgressProxyView | 'new' | null>(null)
-  const [leaving, setLeaving] = useState<EgressProxyView | null>(null)
   return (
-    <Section
+    <Entries
       title={t('proxies.title')}
-      aside={
-        <button type="button" onClick={() => setEdited('new')}>
-          {t('proxies.add')}
-        </button>
-      }
-    >
-      <Loaded query={proxies} what={t('what.proxies')}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <Empty>{t('proxies.none')}</Empty>
-          ) : (
-            <ul className="entries">
-              {items.map((proxy) => (
-                <OneProxy
-                  key={proxy.id}
-                  proxy={proxy}
-                  onEdit={() => setEdited(proxy)}
-                  onDelete={() => setLeaving(proxy)}
-                />
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-      {edited !== null && <ProxyForm proxy={edited === 'new' ? null : edited} onClose={() => setEdited(null)} />}
-      {leaving !== null && <DeleteProxy proxy={leaving} onClose={() => setLeaving(null)} />}
-    </Section>
+      add={t('proxies.add')}
+      query={proxies}
+      what={t('what.proxies')}
+      none={t('proxies.none')}
+      entry={(proxy, acts) => <OneProxy key={proxy.id} proxy={proxy} {...acts} />}
+      form={(proxy, onClose) => <ProxyForm {...{ proxy, onClose }} />}
+      deletion={({ id, name }, onClose) => (
+        <DeleteDialog
+          title={t('proxies.deleteAsk', { name })}
+          remove={() => api.removeEgressProxy(id)}
+          done={t('proxies.deleted')}
+          queryKey={['egress']}
+          onClose={onClose}
+        >
+          <p>{t('proxies.deleteWhat')}</p>
+        </DeleteDialog>
+      )}
+    />
   )
 }
 
@@ -129,28 +116,4 @@ export function usersText({ accounts, pools, isDefault }: EgressProxyView['usedB
     ...(pools.length > 0 ? [t('proxies.pools', { count: pools.length })] : []),
   ]
   return parts.length === 0 ? t('proxies.unused') : parts.join(', ')
-}
-
-function DeleteProxy({ proxy: { id, name }, onClose }: { proxy: EgressProxyView; onClose: () => void }) {
-  const client = useQueryClient()
-  const remove = useMutation({
-    mutationFn: () => api.removeEgressProxy(id),
-    onSuccess() {
-      toast(t('proxies.deleted'))
-      onClose()
-    },
-    onSettled: () => client.invalidateQueries({ queryKey: ['egress'] }),
-  })
-  return (
-    <Confirm
-      title={t('proxies.deleteAsk', { name })}
-      action={t('action.delete')}
-      isBusy={remove.isPending}
-      onConfirm={() => remove.mutate()}
-      onClose={onClose}
-    >
-      <p>{t('proxies.deleteWhat')}</p>
-      <Problem error={remove.error} />
-    </Confirm>
-  )
 }

@@ -1,52 +1,39 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { ChannelView } from '../../../src/contract/notification-channels.ts'
 import { api } from '../../api.ts'
 import { latency } from '../../format.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
-import { Confirm } from '../../ui/dialog.tsx'
+import { DeleteDialog } from '../../ui/delete-dialog.tsx'
+import { Entries } from '../../ui/entries.tsx'
 import { EntryButtons } from '../../ui/entry-buttons.tsx'
-import { Section } from '../../ui/page.tsx'
-import { Empty, Loaded, Problem } from '../../ui/states.tsx'
-import { toast } from '../../ui/toast.tsx'
+import { Problem } from '../../ui/states.tsx'
 import { ChannelForm } from './channel-form.tsx'
 
 /** Where messages can go, each with a button that shows whether they arrive. */
 export function Channels() {
   const channels = useQuery(queries.channels())
-  const [edited, setEdited] = useState<ChannelView | 'new' | null>(null)
-  const [leaving, setLeaving] = useState<ChannelView | null>(null)
   return (
-    <Section
+    <Entries
       title={t('channels.title')}
-      aside={
-        <button type="button" onClick={() => setEdited('new')}>
-          {t('channels.add')}
-        </button>
-      }
-    >
-      <Loaded query={channels} what={t('what.channels')}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <Empty>{t('channels.none')}</Empty>
-          ) : (
-            <ul className="entries">
-              {items.map((channel) => (
-                <Channel
-                  key={channel.id}
-                  channel={channel}
-                  onEdit={() => setEdited(channel)}
-                  onDelete={() => setLeaving(channel)}
-                />
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-      {edited !== null && <ChannelForm channel={edited === 'new' ? null : edited} onClose={() => setEdited(null)} />}
-      {leaving !== null && <DeleteChannel channel={leaving} onClose={() => setLeaving(null)} />}
-    </Section>
+      add={t('channels.add')}
+      query={channels}
+      what={t('what.channels')}
+      none={t('channels.none')}
+      entry={(channel, acts) => <Channel key={channel.id} channel={channel} {...acts} />}
+      form={(channel, onClose) => <ChannelForm {...{ channel, onClose }} />}
+      deletion={({ id, name }, onClose) => (
+        <DeleteDialog
+          title={t('channels.deleteAsk', { name })}
+          remove={() => api.removeChannel(id)}
+          done={t('channels.deleted')}
+          queryKey={['channels']}
+          onClose={onClose}
+        >
+          <p>{t('channels.deleteWhat')}</p>
+        </DeleteDialog>
+      )}
+    />
   )
 }
 
@@ -116,28 +103,4 @@ function targetOf(channel: ChannelView): string {
 
 function hostOf(url: string): string {
   return URL.parse(url)?.host ?? url
-}
-
-function DeleteChannel({ channel: { id, name }, onClose }: { channel: ChannelView; onClose: () => void }) {
-  const client = useQueryClient()
-  const remove = useMutation({
-    mutationFn: () => api.removeChannel(id),
-    onSuccess() {
-      toast(t('channels.deleted'))
-      onClose()
-    },
-    onSettled: () => client.invalidateQueries({ queryKey: ['channels'] }),
-  })
-  return (
-    <Confirm
-      title={t('channels.deleteAsk', { name })}
-      action={t('action.delete')}
-      isBusy={remove.isPending}
-      onConfirm={() => remove.mutate()}
-      onClose={onClose}
-    >
-      <p>{t('channels.deleteWhat')}</p>
-      <Problem error={remove.error} />
-    </Confirm>
-  )
 }

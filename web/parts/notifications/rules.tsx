@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ChannelView } from '../../../src/contract/notification-channels.ts'
 import type { RuleView } from '../../../src/contract/notification-rules.ts'
@@ -7,11 +7,11 @@ import { when } from '../../format.ts'
 import { t } from '../../messages/index.ts'
 import { useNow } from '../../now.ts'
 import { queries } from '../../queries.ts'
-import { Confirm } from '../../ui/dialog.tsx'
+import { DeleteDialog } from '../../ui/delete-dialog.tsx'
+import { EntryButtons } from '../../ui/entry-buttons.tsx'
 import { Section } from '../../ui/page.tsx'
-import { Empty, Loaded, Problem } from '../../ui/states.tsx'
+import { Empty, Loaded } from '../../ui/states.tsx'
 import { StatusWord } from '../../ui/status.tsx'
-import { toast } from '../../ui/toast.tsx'
 import { RuleForm } from './rule-form.tsx'
 import { beginnings, type Condition, conditionWords, suggested } from './rule-words.ts'
 
@@ -56,7 +56,17 @@ export function Rules() {
         )}
       </Loaded>
       {edited !== null && <RuleForm {...edited} channels={channels} onClose={() => setEdited(null)} />}
-      {leaving !== null && <DeleteRule rule={leaving} onClose={() => setLeaving(null)} />}
+      {leaving !== null && (
+        <DeleteDialog
+          title={t('rules.deleteAsk')}
+          remove={() => api.removeRule(leaving.id)}
+          done={t('rules.deleted')}
+          queryKey={['rules']}
+          onClose={() => setLeaving(null)}
+        >
+          <p>{leaving.name ?? conditionWords(leaving)}</p>
+        </DeleteDialog>
+      )}
     </Section>
   )
 }
@@ -95,14 +105,10 @@ function Rule({ rule, channels, onEdit, onDelete }: RuleProps) {
           {name !== null && <div>{words}</div>}
           <div className="small">{detailsOf(rule, channels).join(' · ')}</div>
         </div>
-        <div className="row">
-          <button type="button" aria-label={t('rules.editOf', { rule: name ?? words })} onClick={onEdit}>
-            {t('action.edit')}
-          </button>
-          <button type="button" aria-label={t('rules.deleteOf', { rule: name ?? words })} onClick={onDelete}>
-            {t('action.delete')}
-          </button>
-        </div>
+        <EntryButtons
+          edit={{ label: t('rules.editOf', { rule: name ?? words }), onClick: onEdit }}
+          remove={{ label: t('rules.deleteOf', { rule: name ?? words }), onClick: onDelete }}
+        />
       </div>
       {!isActive && <StatusWord word={t('rules.off')} tone="calm" icon="bars" />}
       {isActive && onSince === null && <StatusWord word={t('rules.calm')} tone="calm" icon="ring" />}
@@ -125,28 +131,4 @@ function detailsOf(rule: RuleView, channels: readonly ChannelView[]): string[] {
       ? []
       : [t('rules.quiet', { from: quietHours.from, to: quietHours.to, zone: quietHours.timeZone })]),
   ]
-}
-
-function DeleteRule({ rule, onClose }: { rule: RuleView; onClose: () => void }) {
-  const client = useQueryClient()
-  const remove = useMutation({
-    mutationFn: () => api.removeRule(rule.id),
-    onSuccess() {
-      toast(t('rules.deleted'))
-      onClose()
-    },
-    onSettled: () => client.invalidateQueries({ queryKey: ['rules'] }),
-  })
-  return (
-    <Confirm
-      title={t('rules.deleteAsk')}
-      action={t('action.delete')}
-      isBusy={remove.isPending}
-      onConfirm={() => remove.mutate()}
-      onClose={onClose}
-    >
-      <p>{rule.name ?? conditionWords(rule)}</p>
-      <Problem error={remove.error} />
-    </Confirm>
-  )
 }

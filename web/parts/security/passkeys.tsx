@@ -7,9 +7,10 @@ import { t } from '../../messages/index.ts'
 import { useNow } from '../../now.ts'
 import { addPasskey, browserHasPasskeys } from '../../passkeys.ts'
 import { queries } from '../../queries.ts'
-import { Confirm, Dialog } from '../../ui/dialog.tsx'
+import { DeleteDialog } from '../../ui/delete-dialog.tsx'
+import { Dialog } from '../../ui/dialog.tsx'
 import { Field, Form } from '../../ui/field.tsx'
-import { Empty, Loaded, Problem } from '../../ui/states.tsx'
+import { Empty, Loaded } from '../../ui/states.tsx'
 import { Moment } from '../../ui/status.tsx'
 import { Table } from '../../ui/table.tsx'
 import { toast } from '../../ui/toast.tsx'
@@ -185,25 +186,16 @@ function Rename({ passkey: { id, name }, onClose }: OneProps) {
 }
 
 function Remove({ passkey: { id, name }, onClose }: OneProps) {
-  const client = useQueryClient()
-  const { mutate, error, isPending } = useMutation({
-    mutationFn: () => api.removePasskey(id),
-    onSuccess() {
-      onClose()
-      toast(t('passkeys.removed'))
-      return client.invalidateQueries({ queryKey: ['passkeys'] })
-    },
-  })
   return (
-    <Confirm
+    <DeleteDialog
       title={t('passkeys.removeAsk', { name })}
       action={t('passkeys.removeDo')}
-      isBusy={isPending}
-      onConfirm={() => mutate()}
+      remove={() => api.removePasskey(id)}
+      done={t('passkeys.removed')}
+      queryKey={['passkeys']}
       onClose={onClose}
     >
       <p>{t('passkeys.removeWhat')}</p>
-      <Problem error={error} />
-    </Confirm>
+    </DeleteDialog>
   )
 }
