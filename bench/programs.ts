@@ -24,8 +24,13 @@ export function listen(server: Server): void {
 }
 
 /** Starts a script of this repository, given relative to it. @throws Error when it does not get ready */
-export async function startProgram(script: string, args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Program> {
-  const child = spawnScript(script, args, env)
+export async function startProgram(
+  script: string,
+  args: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+  nodeFlags: string[] = [],
+): Promise<Program> {
+  const child = spawnScript(script, args, env, nodeFlags)
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
@@ -53,9 +58,9 @@ export async function runScript(script: string, args: string[], env: NodeJS.Proc
   if (code !== 0) throw new Error(`${script} ${args.join(' ')} ended with ${code}: ${said}`)
 }
 
-function spawnScript(script: string, args: string[], env: NodeJS.ProcessEnv): ChildProcess {
+function spawnScript(script: string, args: string[], env: NodeJS.ProcessEnv, nodeFlags: string[] = []): ChildProcess {
   const path = fileURLToPath(new URL(`../${script}`, import.meta.url))
-  const child = spawn(process.execPath, [path, ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, path, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
