@@ -1,13 +1,14 @@
-import { lookup } from 'node:dns/promises'
+import { lookup } from 'node:dns'
 import { request } from 'node:http'
-import { connect, isIP, type Socket } from 'node:net'
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { EgressProxy } from '../domain/egress-proxy.ts'
 import { EgressError, egressErrorOf } from './egress-error.ts'
 import { askSocks } from './socks.ts'
 
 export type TunnelTarget = { host: string; port: number; isTls: boolean; servername?: string | null | undefined }
-export type TunnelOptions = { timeoutMs: number; signal?: AbortSignal | undefined }
+/** `resolve`: how names become addresses, when not as the system does it. */
+export type TunnelOptions = { timeoutMs: number; signal?: AbortSignal | undefined; resolve?: LookupFunction }
 
 /**
  * A connection to the upstream through a proxy, over which its protocol can be spoken at once. Every fault until then is
@@ -16,16 +17,21 @@ export type TunnelOptions = { timeoutMs: number; signal?: AbortSignal | undefine
 export async function openTunnel(
   proxy: EgressProxy,
   target: TunnelTarget,
-  { timeoutMs, signal }: TunnelOptions,
+  { timeoutMs, signal, resolve = lookup }: TunnelOptions,
 ): Promise<Socket> {
   const open: Socket[] = []
   const ending = new AbortController()
-  const end = (reason: unknown) => {
-    ending.abort(reason)
-    for (const socket of open) socket.destroy()
-  }
-  const timer = setTimeout(() => end(new EgressError('timeout', 'gave no way in time')), timeoutMs)
-  const onAbort = () => end(signal?.reason)
+  // A look-up cannot be stopped, so nobody waits for it once time is up.
+  const ended = new Promise<never>((_, reject) => {
+    ending.signal.addEventListener('abort', () => reject(ending.signal.reason), { once: true })
+  })
+  ended.catch(ignore)
+  const names: Names = { resolve, pending: null }
+  const timer = setTimeout(() => {
+    const { pending } = names
+    ending.abort(pending ? new EgressError('dns', pending) : new EgressError('timeout', 'gave no way in time'))
+  }, timeoutMs)
+  const onAbort = () => ending.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
   const keep = (socket: Socket) => {
     // What breaks is told by whoever waits; a socket without a listener would end the program.
@@ -35,8 +41,7 @@ export async function openTunnel(
   }
   try {
     signal?.throwIfAborted()
-    const tunnel = await throughProxy(proxy, target, keep)
-    const socket = target.isTls ? await secured(tunnel, target.servername ?? target.host, keep) : tunnel
+    const socket = await Promise.race([throughProxy(proxy, target, keep, names), ended])
     ending.signal.throwIfAborted()
     socket.setNoDelay(true)
     return socket
@@ -50,15 +55,29 @@ export async function openTunnel(
 }
 
 type Keep = (socket: Socket) => Socket
+/** `pending`: what is to be said when the look-up that goes on takes too long; null: none goes on. */
+type Names = { resolve: LookupFunction; pending: string | null }
 const ignore = () => {}
 
-async function throughProxy(proxy: EgressProxy, target: TunnelTarget, keep: Keep): Promise<Socket> {
+async function throughProxy(proxy: EgressProxy, target: TunnelTarget, keep: Keep, names: Names): Promise<Socket> {
+  const tunnel = await askedFor(proxy, target, keep, names)
+  return target.isTls ? secured(tunnel, target.servername ?? target.host, keep) : tunnel
+}
+
+async function askedFor(proxy: EgressProxy, target: TunnelTarget, keep: Keep, names: Names): Promise<Socket> {
   const { scheme, host, port, username, password } = proxy
-  const raw = await connected(keep(connect({ host, port })), 'connect')
+  const raw = keep(connect({ host, port, lookup: names.resolve }))
+  if (isIP(host) === 0) {
+    names.pending = 'has a name that cannot be resolved in time'
+    raw.once('lookup', () => {
+      names.pending = null
+    })
+  }
+  await connected(raw, 'connect')
   const credentials = username === null ? null : { username, password: password?.reveal() ?? '' }
   if (scheme === 'http') return askHttp(raw, target, credentials, keep)
   if (scheme === 'https') return askHttp(await secured(raw, host, keep), target, credentials, keep)
-  const named = scheme === 'socks5' ? { host: await resolved(target.host), port: target.port } : target
+  const named = scheme === 'socks5' ? { host: await resolved(target.host, names), port: target.port } : target
   await askSocks(raw, named, credentials)
   return raw
 }
@@ -77,14 +96,17 @@ function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<
 }
 
 /** For `socks5`, which gets addresses only. @throws EgressError */
-async function resolved(name: string): Promise<string> {
-  if (isIP(name) !== 0) return name
-  try {
-    return (await lookup(name)).address
-  } catch (error) {
-    const message = `gets addresses only, and this machine cannot resolve ${name}; with socks5h the proxy does`
-    throw new EgressError('dns', message, { cause: error })
-  }
+function resolved(name: string, names: Names): Promise<string> {
+  if (isIP(name) !== 0) return Promise.resolve(name)
+  const message = `gets addresses only, and this machine cannot resolve ${name}; with socks5h the proxy does`
+  names.pending = message
+  return new Promise((resolve, reject) => {
+    names.resolve(name, {}, (error, address) => {
+      names.pending = null
+      if (error === null) resolve(String(address))
+      else reject(new EgressError('dns', message, { cause: error }))
+    })
+  })
 }
 
 type Credentials = { username: string; password: string } | null

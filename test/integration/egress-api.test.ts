@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { startHttpProxy, startSocksProxy, type TestProxy } from '../support/proxies.ts'
+import { noName, startHttpProxy, startSocksProxy, type TestProxy } from '../support/proxies.ts'
 import { type Rig, startRig } from '../support/start.ts'
 import type { Untyped } from '../support/untyped.ts'
 
@@ -176,7 +176,7 @@ describe('the test of a proxy', { timeout: 60_000 }, () => {
       code: 'egress_unreachable',
       message: 'The proxy office cannot be connected to (ECONNREFUSED).',
     })
-    await call('PATCH', `${proxies}/${id}`, { host: 'proxy.invalid' })
+    await call('PATCH', `${proxies}/${id}`, { host: noName })
     expect((await tested(id)).error.code).toBe('egress_dns')
     const refusing = await open(startSocksProxy())
     refusing.mode = 'refuse'

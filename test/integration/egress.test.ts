@@ -3,7 +3,14 @@ import { afterEach, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
 import { createManualClock } from '../support/clock.ts'
 import { eventually } from '../support/import-client.ts'
-import { startHttpProxy, startSocksProxy, startWatchman, type TestProxy, type Watchman } from '../support/proxies.ts'
+import {
+  noName,
+  startHttpProxy,
+  startSocksProxy,
+  startWatchman,
+  type TestProxy,
+  type Watchman,
+} from '../support/proxies.ts'
 import { signInsOf } from '../support/sign-ins.ts'
 import { turnBody, until } from '../support/simulator-client.ts'
 import { openSocket } from '../support/socket-client.ts'
@@ -197,14 +204,14 @@ describe('calls of accounts', { timeout: 60_000 }, () => {
 
   it('have names looked up by a socks5h proxy, so that they work where this machine knows none', async () => {
     const { rig, watchman } = await setUp({ env: {} })
-    const names = { 'upstream.invalid': { host: '127.0.0.1', port: watchman.port } }
+    const names = { [noName]: { host: '127.0.0.1', port: watchman.port } }
     const proxy = await make(startSocksProxy({ names }))
-    const other = await setUp({ env: { CODEX_LB_UPSTREAM_BASE_URL: 'http://upstream.invalid/backend-api' } })
+    const other = await setUp({ env: { CODEX_LB_UPSTREAM_BASE_URL: `http://${noName}/backend-api` } })
     watchman.guard(other.rig.simulator.url)
     const far = await addProxy(other.rig, 'far', proxy, { scheme: 'socks5h' })
     const near = await addProxy(other.rig, 'near', proxy, { scheme: 'socks5' })
     expect((await call(other.rig, 'POST', `/api/egress-proxies/${far}/test`)).json).toMatchObject({ ok: true })
-    expect(proxy.targets).toEqual(['upstream.invalid:80'])
+    expect(proxy.targets).toEqual([`${noName}:80`])
     expect((await call(other.rig, 'POST', `/api/egress-proxies/${near}/test`)).json).toMatchObject({
       ok: false,
       error: { code: 'egress_dns' },

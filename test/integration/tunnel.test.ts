@@ -100,6 +100,26 @@ describe('a tunnel', { timeout: 20_000 }, () => {
     await expect.poll(() => open).toBe(0)
   })
 
+  it.each([
+    ['of the proxy', 'http', 'proxy.test', /has a name that cannot be resolved in time/],
+    ['of the upstream', 'socks5', '127.0.0.1', /cannot resolve upstream.test; with socks5h the proxy does/],
+  ] as const)('waits no longer than it may for the name %s', async (_whose, scheme, host, message) => {
+    const proxy = await startSocksProxy()
+    closers.push(() => proxy.close())
+    const target = { host: 'upstream.test', port: 443, isTls: true }
+    const asked: string[] = []
+    const resolve = (name: string) => void asked.push(name)
+    const opening = openTunnel(through(scheme, proxy.port, host), target, { timeoutMs: 300, resolve })
+    await expect(opening).rejects.toMatchObject({ code: 'egress_dns', message: expect.stringMatching(message) })
+    expect(asked).toEqual([scheme === 'socks5' ? 'upstream.test' : 'proxy.test'])
+    const ending = new AbortController()
+    const { signal } = ending
+    const again = openTunnel(through(scheme, proxy.port, host), target, { timeoutMs: 20_000, resolve, signal })
+    await expect.poll(() => asked.length).toBe(2)
+    ending.abort(new Error('gone'))
+    await expect(again).rejects.toThrow('gone')
+  })
+
   it('takes nothing of what the upstream says first, in however small pieces the proxy speaks', async () => {
     const greeting = Buffer.from([5, 0])
     const reply = Buffer.from([5, 0, 0, 3, 4, ...Buffer.from('host'), 0, 80])

@@ -1,6 +1,9 @@
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
+/** No machine knows it, and none asks another: its first part is too long for DNS. So it fails alike wherever tests run. */
+export const noName = `${'x'.repeat(64)}.invalid`
+
 /** A proxy that really forwards, and counts. Without a mode it works. */
 export type TestProxy = {
   port: number
