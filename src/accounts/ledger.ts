@@ -156,7 +156,7 @@ export function createLedger({ store, flushLog, clock, onError }: LedgerDeps): L
     const place = { limitId: limit.id, shape: shapeOf(limit), keyId }
     const counts = new Map<number, LimitCount>()
     for (const { bucket, sinceMs, untilMs } of stretchesOf(limit, nowMs)) {
-      const logged = await store.logged({ keyId, model: limit.model, sinceMs, untilMs })
+      const logged = await store.logged({ ...place, model: limit.model, sinceMs, untilMs })
       const before = counts.get(bucket.startMs)?.used ?? 0
       counts.set(bucket.startMs, { ...place, ...bucket, used: before + logged[limit.kind] })
     }

@@ -109,10 +109,15 @@ export function createLedgerStore(
         await tx.delete(h).where(eq(h.id, holder))
       })
     },
-    async logged({ keyId, model, sinceMs, untilMs }) {
+    async logged({ limitId, shape, keyId, model, sinceMs, untilMs }) {
       const total = (column: SQLWrapper) => sql<number>`coalesce(sum(${column}), 0)`.mapWith(Number)
-      const [sums] = await unit('ledger.logged', async (tx) =>
-        tx
+      const [sums] = await unit('ledger.logged', async (tx) => {
+        const held = await tx.select({ id: r.id, places: r.places }).from(r).where(eq(r.keyId, keyId))
+        const counting = held.filter(({ places }) =>
+          places.some((place) => place.limitId === limitId && place.shape === shape),
+        )
+        const ids = counting.map(({ id }) => id)
+        return tx
           .select({
             requests: sql<number>`count(*)`.mapWith(Number),
             input_tokens: total(q.inputTokens),
@@ -129,9 +134,10 @@ export function createLedgerStore(
               lt(q.httpStatus, 400),
               or(ne(q.status, 'error'), isNotNull(q.inputTokens), isNotNull(q.firstTokenMs)),
               model === null ? undefined : eq(q.model, model),
+              ids.length === 0 ? undefined : notInArray(q.id, ids),
             ),
-          ),
-      )
+          )
+      })
       const nothing = { requests: 0, input_tokens: 0, output_tokens: 0, cost_micro_usd: 0 }
       const { input_tokens, output_tokens, ...others } = sums ?? nothing
       return { ...others, input_tokens, output_tokens, total_tokens: input_tokens + output_tokens } satisfies Amounts

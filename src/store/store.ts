@@ -268,8 +268,17 @@ export type Store = {
     /** A sign of life. Lets go of those that have given none. */
     keepAlive(holder: string, nowMs: number, untilMs: number): Promise<void>
     retire(holder: string): Promise<void>
-    /** What the request log says that a key has used; of one model, or of all (null). */
-    logged(query: { keyId: string; model: string | null; sinceMs: number; untilMs: number }): Promise<Amounts>
+    /**
+     * What the request log says that a key has used; of one model, or of all (null). Without requests of which a
+     * reservation still counts for the limit: those are counted when it is settled.
+     */
+    logged(
+      query: Pick<LimitCount, 'limitId' | 'shape' | 'keyId'> & {
+        model: string | null
+        sinceMs: number
+        untilMs: number
+      },
+    ): Promise<Amounts>
     /** Begins to count a limit with these, unless it is counted already; returns what counts. */
     begin(
       limit: Pick<LimitCount, 'limitId' | 'shape'>,

@@ -114,7 +114,7 @@ onEveryEngine((context, engine) => {
         record('other', { keyId: 'key_2' }),
         record('none', { keyId: null }),
       ])
-      const query = { keyId: 'key_1', model: null, sinceMs: 50, untilMs: 100 }
+      const query = { limitId: 'lim_1', shape: 'day', keyId: 'key_1', model: null, sinceMs: 50, untilMs: 100 }
       expect(await store.ledger.logged(query)).toEqual({
         ...{ requests: 3, input_tokens: 200, output_tokens: 60, total_tokens: 260, cost_micro_usd: 2_468 },
       })
@@ -122,6 +122,24 @@ onEveryEngine((context, engine) => {
       expect(await store.ledger.logged({ ...query, keyId: 'nobody' })).toEqual({
         ...{ requests: 0, input_tokens: 0, output_tokens: 0, total_tokens: 0, cost_micro_usd: 0 },
       })
+    })
+
+    it('counts nothing from the log that will be counted when its reservation is settled', async () => {
+      const { store } = context
+      await store.ledger.reserve([
+        reservation('req_1'),
+        reservation('req_2', { places: [requestsOfDay] }),
+        reservation('req_3', { places: [{ ...tokensOfDay, shape: 'hour' }] }),
+      ])
+      const ids = ['req_1', 'req_2', 'req_3', 'req_4']
+      await store.requests.add(ids.map((id) => requestRecord(id, { keyId: 'key_1', atMs: 50 })))
+      const requests = async (limitId: string, shape: string) => {
+        const query = { limitId, shape, keyId: 'key_1', model: null, sinceMs: 0, untilMs: 100 }
+        return (await store.ledger.logged(query)).requests
+      }
+      expect(await requests('lim_1', 'day')).toBe(3)
+      expect(await requests('lim_2', 'day')).toBe(2)
+      expect(await requests('lim_3', 'day')).toBe(4)
     })
 
     it('begins to count a limit once, and anew when it counts something else', async () => {
