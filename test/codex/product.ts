@@ -12,6 +12,9 @@ export const poolEmails = ['ann@example.com', 'ben@example.com', 'cleo@example.c
 /** Has an account upstream that is not in the pool: the person at the client, signed in for herself. */
 export const visitorEmail = 'visitor@example.com'
 
+/** What stands in the place of an e-mail address where a model source was asked. */
+export const sourceName = 'a model source'
+
 /** A request as the product's log has it, with e-mail addresses in place of account ids. */
 export type Served = {
   by: string | null
@@ -48,7 +51,8 @@ export type Product = {
 type AccountItem = { accountId: string; email: string; status: string; windows: unknown[] }
 type LogItem = {
   accountId: string | null
-  attempts: { accountId: string; verdict: string }[]
+  sourceId: string | null
+  attempts: { accountId: string | null; verdict: string }[]
   status: string
   errorCode: string | null
   transport: string
@@ -170,10 +174,11 @@ function viewsOf(product: Pick<Product, 'url' | 'simulator'>): Views {
     windows: async () => (await accounts()).map(({ windows }) => windows.length),
     async served() {
       const emails = new Map((await accounts()).map(({ accountId, email }) => [accountId, email]))
-      const nameOf = (accountId: string) => emails.get(accountId) ?? accountId
+      const nameOf = (accountId: string | null) =>
+        accountId === null ? sourceName : (emails.get(accountId) ?? accountId)
       const { items }: { items: LogItem[] } = await read('/api/request-logs?limit=200')
-      return items.toReversed().map(({ accountId, attempts, status, errorCode, transport, totalMs }) => ({
-        by: accountId === null ? null : nameOf(accountId),
+      return items.toReversed().map(({ accountId, sourceId, attempts, status, errorCode, transport, totalMs }) => ({
+        by: accountId === null && sourceId === null ? null : nameOf(accountId),
         tries: attempts.map((attempt) => ({ by: nameOf(attempt.accountId), verdict: attempt.verdict })),
         ...{ status, errorCode, transport, totalMs },
       }))

@@ -109,7 +109,10 @@ function events(response: ServerResponse, all: string[] | null, body: Json, cut:
   else response.end()
 }
 
-const usage = { input_tokens: 1_000, input_tokens_details: { cached_tokens: 400 }, output_tokens: 200 }
+const usage = {
+  ...{ input_tokens: 1_000, input_tokens_details: { cached_tokens: 400 } },
+  ...{ output_tokens: 200, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: 1_200 },
+}
 const spoken = 'a word from the provider'
 
 function responseEvents({ model }: Json): string[] {
