@@ -49,7 +49,7 @@ export type AppOptions = {
   webRoot?: string
 }
 
-/** After the drain time is over, streams get this long to see their end. */
+/** So long streams may still see their end after the drain time, and whoever asks for nothing may stay connected. */
 const lastWordsMs = 1_000
 
 /** Builds every part from the configuration, wires them, and listens. */
@@ -126,9 +126,10 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     const cancelLast = systemClock.after(config.drainMs + lastWordsMs, () => app.server.closeAllConnections())
     // Until then the port stays open, so that whoever asks learns that this server is draining.
     await underWay.empty()
+    // To Node a connection that has said nothing yet, as browsers open them in advance, is not idle but at work.
+    const cancelSilent = systemClock.after(lastWordsMs, () => app.server.closeAllConnections())
     await app.close()
-    cancelDrain()
-    cancelLast()
+    for (const cancel of [cancelDrain, cancelLast, cancelSilent]) cancel()
     metrics?.close()
     await stopJobs()
     await parts.close()

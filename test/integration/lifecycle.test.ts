@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -50,6 +51,11 @@ function serve(cwd: string, env: Record<string, string> = {}, args: string[] = [
   )
   programs.push(program)
   return program
+}
+
+function connectTo(url: string, text = ''): Socket {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(text))
+  return socket.on('error', () => {})
 }
 
 async function stop(program: RunningCommand): Promise<number | null> {
@@ -238,8 +244,10 @@ describe('SIGTERM', { timeout: 60_000 }, () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const program = serve(folder(), { CODEX_LB_DRAIN_SECONDS: '600' })
       const url = await program.ready()
-      // An open connection that asks for nothing must not hold it up.
+      // Connections that ask for nothing must not hold it up: after an answer, before the first word, in the middle of it.
       await fetch(`${url}/health/live`)
+      const silent = [connectTo(url), connectTo(url, 'GET / HT')]
+      await Promise.all(silent.map((socket) => once(socket, 'connect')))
       program.process.kill(signal)
       expect(await Promise.race([program.ended, wait(10_000, 'still running')])).toMatchObject({ code: 0 })
     }
