@@ -186,6 +186,8 @@ describeInBrowser('the security settings', (visit) => {
     expect(await flawsOf(page)).toEqual([])
     await picture(page, 'firewall-lock-out')
     await dialog.getByRole('button', { name: 'Keep it' }).click()
+    // Nothing behind a dialog takes the focus, and the dialog goes a moment after the click.
+    await dialog.waitFor({ state: 'detached' })
     expect(await firewall.getByLabel('Clients may come from').inputValue()).toBe('allow_all')
     await firewall.getByLabel('Address or range').fill('nowhere')
     await firewall.getByRole('button', { name: 'Add to the list' }).click()
