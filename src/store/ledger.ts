@@ -3,9 +3,9 @@ import type { Amounts } from '../domain/limit-counts.ts'
 import type { TokenUsage } from '../domain/request.ts'
 import { type LimitCount, type Reservation, type Settlement, usedBy } from '../domain/reservation.ts'
 import { createInsert } from './insert.ts'
+import type { LedgerStore } from './ledger-store.ts'
 import { removeOldest } from './remove-oldest.ts'
 import type { Tables } from './schema.ts'
-import type { Store } from './store.ts'
 import type { Db, Unit } from './unit.ts'
 
 const rowsPerUnit = 500
@@ -15,7 +15,7 @@ export function createLedgerStore(
   { limitCounts: c, reservations: r, reservationHolders: h, requests: q }: Tables,
   unit: Unit,
   isShared: boolean,
-): Store['ledger'] {
+): LedgerStore {
   const insertReservation = createInsert(r, (tx, row) => tx.insert(r).values(row).onConflictDoNothing().prepare())
   const addCount = createInsert(c, (tx, row) =>
     tx
