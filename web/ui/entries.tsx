@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react'
 import { Section } from './page.tsx'
-import { Empty, Loaded } from './states.tsx'
+import { type Answer, Empty, Loaded } from './states.tsx'
 
 type Acts = { onEdit: () => void; onDelete: () => void }
 
@@ -9,7 +9,7 @@ type Props<T> = {
   lead?: ReactNode
   /** What the button says that opens the form without an entry. */
   add: string
-  query: Parameters<typeof Loaded<{ items: T[] }>>[0]['query']
+  query: Answer<{ items: T[] }>
   /** What is loaded, in a sentence: "the proxies". */
   what: string
   /** What stands in place of the list when it is empty. */

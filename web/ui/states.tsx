@@ -3,7 +3,7 @@ import { clock } from '../format.ts'
 import { t } from '../messages/index.ts'
 
 /** As much of an answer as the states need to know. */
-type Answer<T> = {
+export type Answer<T> = {
   data: T | undefined
   error: Error | null
   dataUpdatedAt: number

@@ -77,12 +77,7 @@ function OneProxy({ proxy, onEdit, onDelete }: ProxyProps) {
           <div className="small">{notes.join(' · ')}</div>
         </div>
         <EntryButtons
-          test={{
-            label: t('proxies.testOf', { name }),
-            word: t('proxies.test'),
-            isBusy: test.isPending,
-            onClick: () => test.mutate(),
-          }}
+          test={{ label: t('proxies.testOf', { name }), word: t('proxies.test'), run: test }}
           edit={{ label: t('proxies.editOf', { name }), onClick: onEdit }}
           remove={{ label: t('proxies.deleteOf', { name }), onClick: onDelete }}
         />

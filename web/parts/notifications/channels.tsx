@@ -60,12 +60,7 @@ function Channel({ channel, onEdit, onDelete }: ChannelProps) {
           <div className="small">{notes.join(' · ')}</div>
         </div>
         <EntryButtons
-          test={{
-            label: t('channels.testOf', { name }),
-            word: t('channels.test'),
-            isBusy: test.isPending,
-            onClick: () => test.mutate(),
-          }}
+          test={{ label: t('channels.testOf', { name }), word: t('channels.test'), run: test }}
           edit={{ label: t('channels.editOf', { name }), onClick: onEdit }}
           remove={{ label: t('channels.deleteOf', { name }), onClick: onDelete }}
         />

@@ -34,12 +34,7 @@ export function Source({ source, onEdit, onDelete }: Props) {
           <div className="small">{notes.join(' · ')}</div>
         </div>
         <EntryButtons
-          test={{
-            label: t('sources.testOf', { name }),
-            word: t('sources.test'),
-            isBusy: test.isPending,
-            onClick: () => test.mutate(),
-          }}
+          test={{ label: t('sources.testOf', { name }), word: t('sources.test'), run: test }}
           edit={{ label: t('sources.editOf', { name }), onClick: onEdit }}
           remove={{ label: t('sources.deleteOf', { name }), onClick: onDelete }}
         />
