@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Provider, providerKey, startProvider } from '../support/provider.ts'
+import { addSource } from '../support/source-rig.ts'
 import { clientVersions, troubleIn } from './codex.ts'
 import { poolEmails, sourceName } from './product.ts'
 import { expectAnswer, printServed, useStage } from './stage.ts'
@@ -17,19 +18,7 @@ describe.each(clientVersions)('Codex CLI %s with a pool that is out and a model 
   })
   afterEach(() => provider.close())
 
-  const add = async (given: object) => {
-    const answer = await fetch(`${product().url}/api/model-sources`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        ...{ name: 'Spare', baseUrl: provider.baseUrl, apiKey: providerKey, allowPrivateAddress: true },
-        ...{ use: ['last_resort'], supports: { responses: true } },
-        models: [{ model: 'gpt-5.5', inputUsdPerMillion: 1, cachedUsdPerMillion: 0.5, outputUsdPerMillion: 10 }],
-        ...given,
-      }),
-    })
-    expect(answer.status).toBe(201)
-  }
+  const add = (given: object) => addSource(product(), provider, given)
   const served = async () => (await product().served()).map(({ by, status }) => `${by}: ${status}`)
 
   it.each([

@@ -20,6 +20,22 @@ export type SourceRig = {
 
 export const cheap = { inputUsdPerMillion: 1, cachedUsdPerMillion: 0.5, outputUsdPerMillion: 10 }
 
+/** Makes the provider a source of the product, the last resort for gpt-5.5 unless `given` says otherwise. */
+export async function addSource({ url }: { url: string }, provider: Provider, given: object = {}): Promise<Untyped> {
+  const answer = await fetch(`${url}/api/model-sources`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      ...{ name: 'Spare', baseUrl: provider.baseUrl, apiKey: providerKey, allowPrivateAddress: true },
+      ...{ use: ['last_resort'], supports: { responses: true }, models: [{ model: 'gpt-5.5', ...cheap }] },
+      ...given,
+    }),
+  })
+  const body = await answer.json()
+  expect([answer.status, body]).toEqual([201, expect.anything()])
+  return body
+}
+
 /** `isOut`: the account has used its window up. */
 export async function startSourceRig(isOut: boolean, options: RigOptions = {}): Promise<SourceRig> {
   const provider = await startProvider()
@@ -51,15 +67,7 @@ export async function startSourceRig(isOut: boolean, options: RigOptions = {}): 
   }
   return {
     ...{ rig, provider, api, lines },
-    async add(given = {}) {
-      const { status, body } = await api('POST', '/api/model-sources', {
-        ...{ name: 'Spare', baseUrl: provider.baseUrl, apiKey: providerKey, allowPrivateAddress: true },
-        ...{ use: ['last_resort'], supports: { responses: true }, models: [{ model: 'gpt-5.5', ...cheap }] },
-        ...given,
-      })
-      expect([status, body]).toEqual([201, expect.anything()])
-      return body
-    },
+    add: (given) => addSource(rig, provider, given),
     async newest(count = 1) {
       const [first] = await lines(count)
       if (first === undefined) throw new Error('Nothing was logged.')
