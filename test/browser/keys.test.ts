@@ -114,7 +114,13 @@ describeInBrowser('the keys page', (visit) => {
     await page.getByText('There is no active key').waitFor()
     await create({ name: 'laptop' })
     await page.reload()
-    await page.getByLabel('Ask for a key on this machine too').check()
+    const switched = await page
+      .getByLabel('Ask for a key on this machine too')
+      .evaluate((box: { checked: boolean; click(): void }) => {
+        box.click()
+        return box.checked
+      })
+    expect(switched, 'as soon as it is pressed').toBe(true)
     await expect.poll(async () => (await fetch(`${rig.url}/v1/models`)).status).toBe(401)
   }, 60_000)
 

@@ -104,7 +104,21 @@ describeInBrowser('the settings about model sources', (visit) => {
       hasApiKey: true,
       models: [{ model: 'gpt-5*', upstreamModel: 'local-1', inputUsdPerMillion: 0, cachedUsdPerMillion: null }],
     })
-    await page.getByRole('button', { name: 'Move Second up' }).click()
+    const answer = Promise.withResolvers<void>()
+    await page.route('**/api/model-sources/order', async (route) => {
+      await answer.promise
+      await route.continue()
+    })
+    const first = page.getByRole('list', { name: 'Order' }).getByRole('listitem').first()
+    for (const [way, name] of [
+      ['up', 'Second'],
+      ['down', 'Spare'],
+      ['up', 'Second'],
+    ]) {
+      await page.getByRole('button', { name: `Move Second ${way}` }).click()
+      expect(await first.getAttribute('aria-label'), 'before the server has answered').toBe(name)
+    }
+    answer.resolve()
     await expect.poll(async () => (await sources())[0].name).toBe('Second')
     await page.getByRole('button', { name: 'Delete Second' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()

@@ -1,30 +1,31 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { api } from '../../api.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
 import { Switch } from '../../ui/controls.tsx'
+import { useSavedAtOnce } from '../../ui/saved-at-once.ts'
 import { Loaded, Problem } from '../../ui/states.tsx'
 
 /** Whether this machine's own clients need a key as well. */
 export function KeyAccess({ hasActive }: { hasActive: boolean }) {
-  const client = useQueryClient()
   const settings = useQuery(queries.settings())
-  const change = useMutation({
-    mutationFn: (requireApiKeys: boolean) => api.changeSettings({ requireApiKeys }),
-    onSettled: () => client.invalidateQueries({ queryKey: ['settings'] }),
-  })
+  const required = useSavedAtOnce(
+    settings.data?.requireApiKeys ?? false,
+    (requireApiKeys) => api.changeSettings({ requireApiKeys }),
+    ['settings'],
+  )
   return (
     <Loaded query={settings} what={t('what.settings')}>
-      {({ requireApiKeys }) => (
+      {() => (
         <div className="panel stack">
           <Switch
             label={t('keys.require')}
             what={t('keys.requireWhat')}
-            isOn={change.isPending ? change.variables : requireApiKeys}
-            onChange={(isOn) => change.mutate(isOn)}
+            isOn={required.value}
+            onChange={required.change}
           />
-          {!hasActive && !requireApiKeys && <p className="notice">{t('keys.requireNone')}</p>}
-          <Problem error={change.error} />
+          {!hasActive && !required.value && <p className="notice">{t('keys.requireNone')}</p>}
+          <Problem error={required.error} />
         </div>
       )}
     </Loaded>

@@ -1,5 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import type { ModelSourceView } from '../../../src/contract/model-sources.ts'
+import { useQuery } from '@tanstack/react-query'
 import { api } from '../../api.ts'
 import { t } from '../../messages/index.ts'
 import { queries } from '../../queries.ts'
@@ -7,6 +6,7 @@ import { DeleteDialog } from '../../ui/delete-dialog.tsx'
 import { Entries } from '../../ui/entries.tsx'
 import { Section } from '../../ui/page.tsx'
 import { Reorder } from '../../ui/reorder.tsx'
+import { useSavedAtOnce } from '../../ui/saved-at-once.ts'
 import { Problem } from '../../ui/states.tsx'
 import { Source } from './source.tsx'
 import { SourceForm } from './source-form.tsx'
@@ -37,24 +37,24 @@ export function Sources() {
           </DeleteDialog>
         )}
       />
-      {(sources.data?.items.length ?? 0) > 1 && <Order sources={sources.data?.items ?? []} />}
+      <Order />
     </>
   )
 }
 
-function Order({ sources }: { sources: readonly ModelSourceView[] }) {
-  const client = useQueryClient()
-  const order = useMutation({
-    mutationFn: api.orderModelSources,
-    onSettled: () => client.invalidateQueries({ queryKey: ['model-sources'] }),
-  })
+function Order() {
+  const sources = useQuery(queries.modelSources()).data?.items ?? []
+  const ids = sources.map(({ id }) => id)
+  const order = useSavedAtOnce(ids, api.orderModelSources, ['model-sources'])
+  if (sources.length < 2) return null
+  const ordered = order.value.flatMap((id) => sources.filter((source) => source.id === id))
   return (
     <Section title={t('sources.order')}>
       <p className="quiet">{t('sources.orderWhat')}</p>
       <Reorder
         label={t('sources.order')}
-        places={sources.map(({ id, name }) => ({ id, name }))}
-        onChange={order.mutate}
+        places={ordered.map(({ id, name }) => ({ id, name }))}
+        onChange={order.change}
       />
       <Problem error={order.error} />
     </Section>
