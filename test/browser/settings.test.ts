@@ -148,6 +148,7 @@ describeInBrowser('the settings by group', (visit) => {
         expect(await overflowOf(page)).toBe(0)
         if (name !== 'light') expect(await flawsOf(page)).toEqual([])
         if (path !== 'clients') await picture(page, `settings-${path}-${name}`)
+        await page.close()
       }
     }
     const page = await open('/settings/limits', { viewport: phone })

@@ -105,9 +105,11 @@ describeInBrowser('the settings about model sources', (visit) => {
       models: [{ model: 'gpt-5*', upstreamModel: 'local-1', inputUsdPerMillion: 0, cachedUsdPerMillion: null }],
     })
     const answer = Promise.withResolvers<void>()
+    let saved = 0
     await page.route('**/api/model-sources/order', async (route) => {
       await answer.promise
-      await route.continue()
+      await route.fulfill({ response: await route.fetch() })
+      saved += 1
     })
     const first = page.getByRole('list', { name: 'Order' }).getByRole('listitem').first()
     for (const [way, name] of [
@@ -119,7 +121,8 @@ describeInBrowser('the settings about model sources', (visit) => {
       expect(await first.getAttribute('aria-label'), 'before the server has answered').toBe(name)
     }
     answer.resolve()
-    await expect.poll(async () => (await sources())[0].name).toBe('Second')
+    await expect.poll(() => saved, { timeout: 10_000 }).toBe(3)
+    expect((await sources())[0].name).toBe('Second')
     await page.getByRole('button', { name: 'Delete Second' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
     await page.getByText('The model source is deleted.').waitFor()
