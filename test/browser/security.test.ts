@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { describeInBrowser, flawsOf, overflowOf, phone, picture } from '../support/browser.ts'
+import { describeInBrowser, flawsOf, holdBack, overflowOf, phone, picture } from '../support/browser.ts'
 import { addTotp, password, withPassword } from '../support/sign-in.ts'
 import { type Rig, startRig } from '../support/start.ts'
 import { createVisitor } from '../support/visitor.ts'
@@ -200,7 +200,11 @@ describeInBrowser('the security settings', (visit) => {
     await firewall.getByText('(you)').waitFor()
     expect(await flawsOf(page)).toEqual([])
     await picture(page, 'firewall')
+    const changes = await holdBack(page, '**/api/firewall')
     await firewall.getByLabel('Clients may come from').selectOption('allowlist')
+    const chosen = await firewall.getByLabel('Clients may come from').inputValue()
+    expect(chosen, 'before the server has answered').toBe('allowlist')
+    changes.letGo()
     await page.getByText('Saved').first().waitFor()
     await firewall.getByRole('button', { name: 'Remove 127.0.0.1/32' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Do it anyway' }).click()

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { describeInBrowser, flawsOf, overflowOf, phone, picture } from '../support/browser.ts'
+import { describeInBrowser, flawsOf, holdBack, overflowOf, phone, picture } from '../support/browser.ts'
 import { providerKey } from '../support/provider.ts'
 import { turnBody } from '../support/simulator-client.ts'
 import { type SourceRig, startSourceRig } from '../support/source-rig.ts'
@@ -104,13 +104,7 @@ describeInBrowser('the settings about model sources', (visit) => {
       hasApiKey: true,
       models: [{ model: 'gpt-5*', upstreamModel: 'local-1', inputUsdPerMillion: 0, cachedUsdPerMillion: null }],
     })
-    const answer = Promise.withResolvers<void>()
-    let saved = 0
-    await page.route('**/api/model-sources/order', async (route) => {
-      await answer.promise
-      await route.fulfill({ response: await route.fetch() })
-      saved += 1
-    })
+    const orders = await holdBack(page, '**/api/model-sources/order')
     const first = page.getByRole('list', { name: 'Order' }).getByRole('listitem').first()
     for (const [way, name] of [
       ['up', 'Second'],
@@ -120,8 +114,8 @@ describeInBrowser('the settings about model sources', (visit) => {
       await page.getByRole('button', { name: `Move Second ${way}` }).click()
       expect(await first.getAttribute('aria-label'), 'before the server has answered').toBe(name)
     }
-    answer.resolve()
-    await expect.poll(() => saved, { timeout: 10_000 }).toBe(3)
+    orders.letGo()
+    await expect.poll(orders.answered, { timeout: 10_000 }).toBe(3)
     expect((await sources())[0].name).toBe('Second')
     await page.getByRole('button', { name: 'Delete Second' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()

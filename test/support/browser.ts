@@ -105,6 +105,18 @@ export async function picture(page: Page, name: string): Promise<void> {
   await page.setViewportSize(before)
 }
 
+/** Keeps back what goes to an address until it is let go; `answered` counts what has come back since. */
+export async function holdBack(page: Page, url: string): Promise<{ letGo(): void; answered(): number }> {
+  const gate = Promise.withResolvers<void>()
+  let answered = 0
+  await page.route(url, async (route) => {
+    await gate.promise
+    await route.fulfill({ response: await route.fetch() })
+    answered += 1
+  })
+  return { letGo: gate.resolve, answered: () => answered }
+}
+
 /** Drops files on the page as a person does. */
 export async function dropFiles(page: Page, files: readonly { name: string; text: string }[]): Promise<void> {
   const dataTransfer = await page.evaluateHandle(`(() => {

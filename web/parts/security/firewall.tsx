@@ -8,6 +8,7 @@ import { queries } from '../../queries.ts'
 import { Select } from '../../ui/controls.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
 import { Field, Form } from '../../ui/field.tsx'
+import { useSavedAtOnce } from '../../ui/saved-at-once.ts'
 import { Empty, Loaded, Problem } from '../../ui/states.tsx'
 import { Table } from '../../ui/table.tsx'
 import { toast } from '../../ui/toast.tsx'
@@ -33,22 +34,21 @@ export function Firewall() {
   })
   const { error, variables } = change
   const isLockOut = error instanceof ApiError && error.code === 'would_lock_out'
-  const make = (one: Change) => change.mutate({ change: one, force: false })
   return (
     <Loaded query={firewall} what={t('what.firewall')}>
-      {({ mode, items, callerAddress }) => (
+      {({ items, callerAddress }) => (
         <div className="stack">
           <p className="quiet">
             {t('firewall.what')} {t('firewall.you', { address: callerAddress })}
           </p>
           <div className="fields">
             {areas.map((area) => (
-              <Select
+              <AreaMode
                 key={area}
-                label={t(`firewall.${area}`)}
-                value={mode[area]}
-                options={modes.map((value) => ({ value, label: t(`firewall.${value}`) }))}
-                onChange={(value) => make({ kind: 'mode', mode: { [area]: value } })}
+                area={area}
+                onChange={(mode) =>
+                  change.mutateAsync({ change: { kind: 'mode', mode: { [area]: mode } }, force: false })
+                }
               />
             ))}
           </div>
@@ -79,7 +79,7 @@ export function Firewall() {
                       className="plain"
                       aria-label={t('firewall.removeName', { name: cidr })}
                       disabled={change.isPending}
-                      onClick={() => make({ kind: 'remove', id })}
+                      onClick={() => change.mutate({ change: { kind: 'remove', id }, force: false })}
                     >
                       {t('firewall.remove')}
                     </button>
@@ -107,6 +107,22 @@ export function Firewall() {
         </div>
       )}
     </Loaded>
+  )
+}
+
+type Mode = FirewallView['mode']
+type AreaProps = { area: keyof Mode; onChange: (mode: Mode[keyof Mode]) => Promise<unknown> }
+
+function AreaMode({ area, onChange }: AreaProps) {
+  const firewall = useQuery(queries.firewall())
+  const mode = useSavedAtOnce(firewall.data?.mode[area] ?? 'allow_all', onChange, ['firewall'])
+  return (
+    <Select
+      label={t(`firewall.${area}`)}
+      value={mode.value}
+      options={modes.map((value) => ({ value, label: t(`firewall.${value}`) }))}
+      onChange={(value) => mode.change(value as Mode[keyof Mode])}
+    />
   )
 }
 
